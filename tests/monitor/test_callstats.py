@@ -136,6 +136,27 @@ def test_calls_are_counted_by_method_with_those_that_failed() -> None:
     assert all(row.p50 is not None and row.slowest is not None for row in stats.rows())
 
 
+@pytest.mark.parametrize(
+    ("handler", "made_up", "rest"),
+    [
+        (consts.HANDLE_CALLATTR, "none", ((), (), "and", "more")),
+        (consts.HANDLE_GETATTR, "none", ("more",)),
+        (consts.HANDLE_CALLPATH, ("none",), (5,)),
+        (consts.HANDLE_CALLPATH, ("add", "none"), (5,)),
+        (consts.HANDLE_CALLPATH, (), (5,)),
+    ],
+)
+def test_a_name_that_a_peer_has_made_up_enters_no_table_however_its_call_fails(
+    handler: int, made_up: object, rest: tuple[object, ...]
+) -> None:
+    stats = CallStats()
+    pair = fold(stats)
+    reference = pair.result(pair.client.root.fold())
+    called(pair, pair.client.request(handler, reference, made_up, *rest))
+    assert stats.failed() == 1
+    assert not [name for name in stats.by_name if "none" in name]
+
+
 def test_arguments_are_in_no_name_whatever_the_request() -> None:
     stats = CallStats()
     secret = "a secret of the caller's"

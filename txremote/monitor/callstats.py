@@ -9,8 +9,9 @@ Up to `BUSY` calls a second each call is counted. Of more, one in `SAMPLE` is, f
 the figures of methods are estimates then. Failures are always counted, and so are calls that wait
 for something; of those that hold the event loop the watchdog knows.
 
-The table of methods is bounded, for peers make up names: a name enters it with a call that found
-its method; past `MOST_METHODS` calls count as those of "other". What a peer asks of the connection
+The table of methods is bounded, for peers make up names: a name enters it with a call that went
+well, or that failed where its object's class has that name; past `MOST_METHODS` calls count as
+those of "other". What a peer asks of the connection
 itself, a PING say, is no call.
 """
 
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from heapq import heappush, heapreplace
+from inspect import getattr_static
 from itertools import count
 from math import log2
 from operator import itemgetter
@@ -34,6 +36,7 @@ from txremote.peer.called import NAMED, called_by, called_text
 from txremote.peer.handlers import HANDLERS
 from txremote.peer.naming import address_text
 from txremote.peer.observing import TimedRequest
+from txremote.service import PREFIX
 
 #: Most methods that have a row of their own.
 MOST_METHODS: Final = 200
@@ -201,7 +204,13 @@ class CallStats:
         called = called_by(request)
         name = called[-1] if len(called) > 1 and handler in NAMED else None
         text = called_text(called if name is not None else called[:1])
-        method = self.method(text, not issubclass(type(error), _NOT_FOUND))
+        found = not issubclass(type(error), _NOT_FOUND)
+        if error is not None and name is not None and text not in self.by_name:
+            # it may have failed before anything was looked for; of a path that is its first name
+            first = name[0] if type(name) is tuple and name else name
+            found = found and _has(called[0], first)
+            text = called_text((called[0], first))
+        method = self.method(text, found)
         if type(name) is tuple and len(name) == 1:
             name = name[0]
         if type(name) is str and method is not self.other:
@@ -327,3 +336,11 @@ class CallStats:
     def slowest(self) -> list[SlowCall]:
         """Return the slowest calls of the last minutes, the slowest first."""
         return [row for _s, _n, row in sorted(self._slow, key=itemgetter(0), reverse=True)]
+
+
+def _has(target: object, name: object) -> bool:
+    """Tell whether an object's class has a name, or an exposed one; runs none of its code."""
+    if type(name) is not str:
+        return False
+    spelled = (name, f"{PREFIX}{name}")
+    return any(getattr_static(type(target), each, None) is not None for each in spelled)
