@@ -104,6 +104,41 @@ def test_names_are_given_once() -> None:
         Monitor(Clock(), slow=-1)
 
 
+class Broken:
+    """A pool that cannot tell its figures, and a keeper that cannot tell its tasks."""
+
+    description, kind, running = "shed", "threads", True
+
+    def statistics(self) -> Any:
+        raise OSError("no figures")
+
+    def tasks(self) -> Any:
+        raise OSError("no tasks")
+
+
+def test_a_pool_that_cannot_tell_its_figures_hides_no_others(
+    clock: Clock, monitor: Monitor
+) -> None:
+    pool: Any = Broken()
+    monitor.watch_pool(pool)
+    (row,) = monitor.pools()
+    assert (row.name, row.workers, row.state) == ("shed", 0, "fails to tell: OSError")
+    clock.pump([0.5] * 20)
+    assert monitor.series().columns["queued"] == [0, 0]
+
+
+def test_the_heart_beats_on_where_a_point_cannot_be_made(clock: Clock, monitor: Monitor) -> None:
+    keeper: Any = Broken()
+    monitor.watch_tasks("shed", keeper)
+    clock.pump([0.5] * 11)
+    del monitor._snapshots.keepers["shed"]
+    clock.pump([0.5] * 10)
+    assert len(monitor.series().at) == 1
+    assert [row.text for row in monitor.log()] == [
+        "a point of the monitor's figures is missing: no tasks"
+    ]
+
+
 def test_certificates_are_asked_of_whoever_has_them(monitor: Monitor) -> None:
     row = CertificateRow("shop", "CN=shop", "CN=shop", 0.0, 1.0, -1.0, "expired", "shop.pem")
     monitor.watch_certificates(lambda: [row])

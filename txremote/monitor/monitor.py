@@ -91,7 +91,7 @@ class Reader:
         self._snapshots = Snapshots(clock)
         self._actions = Actions(self._snapshots, can_write)
         self._stats = CallStats()
-        self._exported = ExportedObjects()
+        self._exported = ExportedObjects(clock)
         self._series = SeriesKeeper()
         self._log = RecentLog()
         self._heart = Heart()
@@ -302,6 +302,7 @@ class Monitor(Reader, TwistedService):
             self._watch = None
         self._heart.stop()
         self._log.stop()
+        self._exported.stop()
         for timer in (self._beating, self._telling):
             if timer is not None and timer.active():
                 timer.cancel()
@@ -319,7 +320,10 @@ class Monitor(Reader, TwistedService):
         self._stats.adapt(BEAT + self._loop_lag)
         if now >= self._point_due:
             self._point_due = now + STEP
-            self._add_point(now)
+            try:
+                self._add_point(now)
+            except Exception:  # of what a program has watched; the heart goes on beating
+                _log.failure("a point of the monitor's figures is missing")
         self._next_beat()
 
     def _add_point(self, now: float) -> None:
@@ -334,7 +338,7 @@ class Monitor(Reader, TwistedService):
         self._exported.remember(now, tables)
         self._open_files = self._descriptors.look()
         self._certificates.look(self.certificates())
-        pools, keepers = self._snapshots.pools, self._snapshots.keepers.values()
+        keepers = self._snapshots.keepers.values()
         self._series.add(
             time.time(),
             {
@@ -346,7 +350,7 @@ class Monitor(Reader, TwistedService):
                 "rss": resident_memory(),
                 "connections": self._snapshots.count_connections(),
                 "exports": sum(map(len, tables)),
-                "queued": sum(getattr(pool.statistics(), "queued", 0) for pool in pools),
+                "queued": sum(row.queued for row in self._snapshots.pool_rows()),
                 "tasks": sum(not task.done for keeper in keepers for task in keeper.tasks()),
             },
         )

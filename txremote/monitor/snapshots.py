@@ -42,6 +42,7 @@ from txremote.peer.lifecycle import HANDSHAKING
 from txremote.peer.naming import address_text
 from txremote.tasks.keeper import TaskKeeper
 from txremote.tasks.task import Task
+from txremote.wire.naming import class_name
 from txremote.work.named import OFFLOADED_MARK
 
 #: Gives the certificates of a server.
@@ -185,7 +186,7 @@ class Snapshots:
     # -- pools and tasks
 
     def pool_rows(self) -> list[PoolRow]:
-        """Return a row for each pool."""
+        """Return a row for each pool; one that cannot tell its figures has a row of zeros."""
         return [_pool(pool) for pool in self.pools]
 
     def task_rows(self) -> list[TaskRow]:
@@ -264,7 +265,11 @@ def _waits_for(connection: Connection) -> str:
 
 
 def _pool(pool: Any) -> PoolRow:
-    statistics = pool.statistics()
+    state = "running" if pool.running else "stopped"
+    try:
+        statistics = pool.statistics()
+    except Exception as problem:  # it is somebody else's, and one of many
+        statistics, state = None, f"fails to tell: {class_name(type(problem))}"
 
     def count(name: str) -> int:  # a pool of somebody else's may lack one
         return int(getattr(statistics, name, 0))
@@ -279,5 +284,5 @@ def _pool(pool: Any) -> PoolRow:
         failed=count("failed"),
         killed=count("killed"),
         restarted=count("restarted"),
-        state="running" if pool.running else "stopped",
+        state=state,
     )
