@@ -4,8 +4,11 @@ import re
 from importlib.metadata import version
 
 import pytest
+from docutils import nodes
 
 import txremote
+from tests.document_runner import doctree
+from tests.processes import ROOT, Twistd, free_port, run, script
 from txremote.cli import GROUPS, commands, main
 
 
@@ -64,3 +67,58 @@ def test_each_command_explains_itself(name, capsys):
         main([name, "--help"])
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: txremote {name} ")
+
+
+@pytest.fixture(scope="module")
+def statuses():
+    """The reference's table: of each command the meaning of each exit status."""
+    for table in doctree(ROOT / "docs" / "reference.rst").findall(nodes.table):
+        rows = [[cell.astext() for cell in row] for row in table.findall(nodes.row)]
+        if rows[0][0] == "command":
+            return {name: dict(zip(rows[0][1:], cells, strict=True)) for name, *cells in rows[1:]}
+    raise AssertionError("there is no such table")
+
+
+def test_the_reference_has_the_exit_statuses_of_each_command(statuses):
+    """In the order of the help; each can succeed."""
+    assert list(statuses) == [row.name for row in commands()]
+    assert all(meanings["0"] for meanings in statuses.values())
+
+
+@pytest.mark.parametrize("name", [row.name for row in commands()])
+def test_a_command_line_that_makes_no_sense_ends_with_2(name, capsys):
+    """As the reference says of all of them."""
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--no-such-option"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: txremote ")
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Twistd("txremote.demo.DemoService") as twistd:
+        yield twistd.endpoint
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("call SERVER add 2 3", "0"),
+        ("call SERVER add 2", "1"),
+        ("call NOBODY add 2 3", "2"),
+        ("health SERVER", "0"),
+        ("health NOBODY", "2"),
+        ("tasks SERVER list", "2"),
+        ("shell NOBODY", "2"),
+        ("log-level NOBODY show --login ann --password-file /dev/null", "2"),
+        ("console nosuch.Container", "2"),
+    ],
+)
+def test_exit_statuses_are_those_of_the_reference(words, status, statuses, server):
+    """Of commands that run; what goes wrong is told in one line."""
+    places = {"SERVER": server, "NOBODY": f"tcp:127.0.0.1:{free_port()}"}
+    name, *rest = words.split()
+    ended, _out, err = run(script("txremote"), name, *(places.get(word, word) for word in rest))
+    assert str(ended) == status
+    assert statuses[name][status]
+    assert err.count("\n") == (status != "0"), err

@@ -3,11 +3,13 @@
 """
 
 import re
+import signal
+import socket
 import sys
 
 import pytest
 
-from tests.processes import run, script
+from tests.processes import Program, run, script
 from txremote.demo import _STEPS
 
 # None in sys.modules is how Python notes that there is no such module.
@@ -101,3 +103,14 @@ def test_a_file_that_is_called_like_a_module_does_no_harm(tmp_path):
         (tmp_path / name).write_text("raise SystemExit('not me')\n")
     status, _out, err = run(script("txremote"), "demo", cwd=tmp_path)
     assert (status, err) == (0, "")
+
+
+def test_ctrl_c_ends_the_demo_and_its_server(tmp_path):
+    """With the status of Ctrl-C, not with that of a demo that went well."""
+    with Program(script("txremote"), "demo", cwd=tmp_path) as demo:
+        port = int(demo.wait_for(r"\(serves on 127\.0\.0\.1:(\d+)\)")[1])
+        demo.signal(signal.SIGINT)
+        assert demo.finish() == 130
+        assert "Traceback" not in demo.output
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port)).close()

@@ -11,18 +11,21 @@ import inspect
 import os
 import re
 import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorProcess, IReactorTime
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorCore, IReactorProcess, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
-from twisted.internet.task import deferLater, react
+from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
 import txremote
 from txremote import exposed, offloaded
+from txremote.commands.command import DONE, FAILED, INTERRUPTED
+from txremote.commands.running import run_in_reactor
 from txremote.work import pool_from_string
 from txremote.work.childprocess import how_it_ended
 
@@ -231,10 +234,17 @@ async def _main(reactor: IReactorProcess) -> None:
         raise RuntimeError(f"twistd {ended}:\n{server.output.decode(errors='replace')}")
 
 
+async def _shown(reactor: IReactorCore) -> int:
+    try:
+        await _main(IReactorProcess(reactor))
+    except CancelledError:  # Ctrl-C
+        return INTERRUPTED
+    except Exception:  # of any kind: a step's, or twistd's
+        traceback.print_exc()
+        return FAILED
+    return DONE
+
+
 def run_demo() -> int:
     """Run the demo, and return its exit status: 0 if every step did what it shows."""
-    try:
-        react(lambda reactor: Deferred.fromCoroutine(_main(reactor)))
-    except SystemExit as ended:
-        return 1 if ended.code else 0
-    return 0
+    return run_in_reactor(_shown)
