@@ -80,3 +80,10 @@ def test_without_a_total_no_time_is_told() -> None:
     assert figures(task) == [2, 2, 0]
     assert task.time_left() is None
     assert (idle.counted_for(), idle.progress_rate(), idle.time_left()) == (0.0, None, None)
+
+
+def test_a_time_that_has_no_end_is_not_told() -> None:
+    clock = Clock()
+    task = begun(clock, Progress(1e-300, 1e300), 60)
+    later(clock, 2)
+    assert task.time_left() is None

@@ -402,3 +402,15 @@ def test_progress() -> None:
     assert Progress(30, 10).fraction == 1.0
     assert Progress(3).fraction is None
     assert Progress(3, 0).fraction is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("3",), (None,), (float("nan"),), (10**400,), (1, float("inf")), (1, "2"), (1, 2, None)],
+)
+def test_a_progress_that_nobody_could_read_is_refused_to_its_command(
+    wrong: tuple[Any, ...],
+) -> None:
+    """Lists, pages and metrics tell it to others."""
+    with pytest.raises(ValueError, match="takes two finite numbers and a str"):
+        Progress(*wrong)

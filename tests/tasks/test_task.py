@@ -116,6 +116,20 @@ def test_its_error(task: ByHand) -> None:
     assert task.traceback == task.tb == "Traceback...\n"
 
 
+class Unspeakable(Exception):
+    """It has no text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_an_error_without_a_text_has_a_line(task: ByHand) -> None:
+    """Lists, logs and files have one for each task, whatever the error is."""
+    task.begin()
+    task._end(TaskOutcome(ABORTED, None, Unspeakable(), ""))
+    assert task.error == "Unspeakable"
+
+
 def test_a_usage_error_is_not_said_twice(task: ByHand) -> None:
     """Its text is in the output, so a console has nothing to add."""
     task.begin()

@@ -8,6 +8,8 @@ smaller figure than before; then the average is taken since the figure before th
 
 from __future__ import annotations
 
+from math import inf, isfinite
+
 from twisted.internet.interfaces import IReactorTime
 
 from txremote.tasks.stepping import Progress
@@ -58,4 +60,5 @@ class Pace:
         if self.ended is not None or not rate or self.progress is None:
             return None
         total = self.progress.total
-        return None if total is None else max(0.0, total - self.progress.done) / rate
+        left = inf if total is None else max(0.0, total - self.progress.done) / rate
+        return left if isfinite(left) else None

@@ -23,6 +23,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -43,11 +44,25 @@ class Progress:
         done: How much is done.
         total: How much there is to do, or None where that is unknown.
         text: A few words on what is being done.
+
+    Raises:
+        ValueError: a figure is no finite number, or the text no str: others are to read them.
     """
 
     done: float
     total: float | None = None
     text: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            good = isfinite(self.done) and (self.total is None or isfinite(self.total))
+        except (TypeError, OverflowError):  # no number, and an int that is too large for a float
+            good = False
+        if not (good and isinstance(self.text, str)):
+            raise ValueError(
+                "Progress(done, total, text) takes two finite numbers and a str; "
+                "total is None where it is unknown"
+            )
 
     @property
     def figures(self) -> Figures:

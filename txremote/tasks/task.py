@@ -34,6 +34,7 @@ from txremote.tasks.states import (
 )
 from txremote.tasks.stepping import AwaitDeferred, Call, Progress, TaskOutcome
 from txremote.values.planning import call_plan
+from txremote.wire.naming import sentence
 
 
 def text_of(value: object) -> str:
@@ -186,7 +187,7 @@ class Task(PlacNames, Pace):
         """
         if self.exc is None or getattr(self.exc, "is_shown", False):
             return ""
-        return f"{type(self.exc).__name__}: {self.exc}"
+        return sentence(self.exc)
 
     def listen(
         self,
