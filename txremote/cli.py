@@ -17,6 +17,7 @@ import twisted
 from txremote import __version__
 from txremote.commands.call import CALL
 from txremote.commands.command import DONE, Command
+from txremote.commands.completion import COMPLETION
 from txremote.commands.health import HEALTH
 from txremote.commands.local import CHECK, DEMO, STUBS
 from txremote.commands.operating import LOG_LEVEL, TOP
@@ -29,7 +30,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Command, ...]], ...]] = (
     ("try", (DEMO, CALL, SHELL)),
     ("serve", (CHECK, PASSWD, CONSOLE)),
     ("operate", (TOP, HEALTH, TASKS, LOG_LEVEL)),
-    ("develop", (STUBS,)),
+    ("develop", (STUBS, COMPLETION)),
 )
 
 ABOUT: Final = "Remote objects for Twisted that speak RPyC's wire."
@@ -75,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of ``txremote``."""
     made = _Parser(prog="txremote", usage="txremote [-h] [--version] COMMAND ...")
     made.add_argument("--version", action="version", version=version())
+    made.set_defaults(parser=made)
     kind = argparse.ArgumentParser
     rows = made.add_subparsers(dest="command", prog="txremote", parser_class=kind)
     rows.metavar = "COMMAND"

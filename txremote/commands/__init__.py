@@ -6,6 +6,7 @@ the others, and ``--help``, begin at once.
 
 ``call``  ``txremote call``: a remote method from a command line
 ``command``  `Command`: a row of the table; the exit statuses
+``completion``  ``txremote completion``: a script for a shell
 ``health``  ``txremote health``: whether a server is ready
 ``local``  ``demo``, ``check`` and ``stubs``, which need no server
 ``passwd``  ``txremote passwd``: a user's line in a file of passwords
