@@ -57,38 +57,6 @@ def test_a_late_turn_of_the_loop_is_lag(clock: Clock, monitor: Monitor) -> None:
     assert monitor.series().columns["loop_lag"] == [2.0]  # the worst of the span
 
 
-def test_listeners_are_called_once_a_second_while_there_are_any(
-    clock: Clock, monitor: Monitor
-) -> None:
-    first: list[int] = []
-    second: list[int] = []
-    idle = len(clock.getDelayedCalls())
-    drop = monitor.on_news(lambda: first.append(1))
-    monitor.on_news(lambda: second.append(1) or [].pop())  # type: ignore[func-returns-value]
-    clock.pump([0.5] * 7)
-    assert (len(first), len(second)) == (3, 1)  # the second raised, and was dropped
-    drop()
-    drop()
-    clock.pump([0.5] * 4)
-    assert len(first) == 3
-    assert len(clock.getDelayedCalls()) == idle
-
-
-def test_a_listener_may_drop_another_and_itself(clock: Clock, monitor: Monitor) -> None:
-    told: list[str] = []
-    drops: dict[str, Any] = {}
-
-    def drop_both() -> None:
-        told.append("first")
-        drops["first"]()
-        drops["second"]()
-
-    drops["first"] = monitor.on_news(drop_both)
-    drops["second"] = monitor.on_news(lambda: told.append("second"))
-    clock.pump([1.0] * 3)
-    assert told == ["first"]
-
-
 def test_names_are_given_once() -> None:
     monitor = Monitor(Clock())
     server: Any = SimpleNamespace(make_request=Request)

@@ -14,6 +14,7 @@ its rows, and look into no connection or pool themselves.
 ``holds``  the log of what held the event loop, kept short
 ``loopwatch``  the watchdog: which line holds the event loop
 ``monitor``  `Monitor`: the face of it all, a service of Twisted's
+``news``  listeners that are called once a second
 ``operating``  what operators may do over the wire
 ``recentlog``  the last warnings and errors of the log
 ``rows``  the rows: plain data, which become JSON as they are

@@ -36,6 +36,7 @@ from txremote.monitor.exported import ExportedObjects
 from txremote.monitor.health import Heart, health_of, state_of
 from txremote.monitor.holds import HoldLog
 from txremote.monitor.loopwatch import LoopWatch
+from txremote.monitor.news import News
 from txremote.monitor.recentlog import RecentLog
 from txremote.monitor.rows import (
     CallRow,
@@ -71,9 +72,6 @@ _log = Logger("txremote")
 
 #: Seconds between two beats of the event loop's heart.
 BEAT: Final = 0.5
-
-#: Seconds between two calls of the listeners to news.
-NEWS: Final = 1.0
 
 
 class Reader:
@@ -229,8 +227,7 @@ class Monitor(Reader, TwistedService):
         self._make_watch = None
         if call is not None and slow > 0:
             self._make_watch = partial(LoopWatch, call, self.slow, self._holds.report)
-        self._listeners: dict[object, Callable[[], object]] = {}
-        self._telling: IDelayedCall | None = None
+        self._news = News(self._clock)
 
     # -- what it watches
 
@@ -288,7 +285,7 @@ class Monitor(Reader, TwistedService):
         self._certificates.look(self.certificates())
         self._heart.beat()
         self._next_beat()
-        self._tell_later()
+        self._news.start()
         if self._make_watch is not None:
             self._watch = self._make_watch()
             self._watch.start()
@@ -303,10 +300,10 @@ class Monitor(Reader, TwistedService):
         self._heart.stop()
         self._log.stop()
         self._exported.stop()
-        for timer in (self._beating, self._telling):
-            if timer is not None and timer.active():
-                timer.cancel()
-        self._beating = self._telling = None
+        self._news.stop()
+        if self._beating is not None and self._beating.active():
+            self._beating.cancel()
+        self._beating = None
 
     def _next_beat(self) -> None:
         self._beat_due = self._clock.seconds() + BEAT
@@ -356,8 +353,6 @@ class Monitor(Reader, TwistedService):
         )
         self._worst_lag = 0.0
 
-    # -- news
-
     def on_news(self, listener: Callable[[], object]) -> Callable[[], None]:
         """
         Have a function called once a second, while the monitor runs.
@@ -365,32 +360,7 @@ class Monitor(Reader, TwistedService):
         Returns:
             A function that takes that back. A listener that raises is dropped.
         """
-        key = object()
-        self._listeners[key] = listener
-        self._tell_later()
-        return partial(self._drop, key)
-
-    def _drop(self, key: object) -> None:
-        self._listeners.pop(key, None)
-        if not self._listeners and self._telling is not None:
-            self._telling.cancel()
-            self._telling = None
-
-    def _tell_later(self) -> None:
-        if self._listeners and self._telling is None and self._running:
-            self._telling = self._clock.callLater(NEWS, self._tell)
-
-    def _tell(self) -> None:
-        self._telling = None
-        for key, listener in list(self._listeners.items()):
-            if key not in self._listeners:
-                continue  # one before it has dropped it
-            try:
-                listener()
-            except Exception:  # it is somebody else's
-                _log.failure("a listener to the monitor failed, and is dropped")
-                self._drop(key)
-        self._tell_later()
+        return self._news.add(listener)
 
     # -- actions
 
