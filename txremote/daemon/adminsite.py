@@ -106,13 +106,10 @@ def _with_tls(description: str, reactor: IReactorCore) -> IStreamServerEndpoint:
     where = f"tcp{'6' if ':' in interface else ''}:{port}"
     if interface:
         where += ":interface=" + interface.replace(":", "\\:")
-    files = (os.path.abspath(options[name]) if name in options else None for name in _FILES)
-    cert, key, ca = files
+    files = ("cert", "key", "ca")
+    cert, key, ca = (os.path.abspath(options[each]) if each in options else None for each in files)
     assert cert is not None
     try:
         return tls_server(where, cert, key, ca, reactor=reactor)
     except OSError as problem:
         raise ValueError(f"{problem.filename}: {problem.strerror}") from None
-
-
-_FILES = ("cert", "key", "ca")

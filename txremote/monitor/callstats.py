@@ -32,7 +32,7 @@ from twisted.internet.defer import CancelledError
 
 from txremote.errors import RemoteProtocolError
 from txremote.monitor.rows import Ended, MethodRow, SlowCall, plain
-from txremote.peer.called import NAMED, called_by, called_text
+from txremote.peer.called import NAMED, called_by, called_text, name_in
 from txremote.peer.handlers import HANDLERS
 from txremote.peer.naming import address_text
 from txremote.peer.observing import TimedRequest
@@ -201,19 +201,19 @@ class CallStats:
             handler = handler.args[0]
         if handler in _NO_CALLS:
             return None
-        called = called_by(request)
-        name = called[-1] if len(called) > 1 and handler in NAMED else None
-        text = called_text(called if name is not None else called[:1])
+        # the names of what is passed on to its owner are the peer's, who may make them up
+        called = called_by(request) if handler in NAMED else request.args[:1]
+        text = called_text(called)
         found = not issubclass(type(error), _NOT_FOUND)
-        if error is not None and name is not None and text not in self.by_name:
+        if error is not None and len(called) > 1 and text not in self.by_name:
             # it may have failed before anything was looked for; of a path that is its first name
-            first = name[0] if type(name) is tuple and name else name
+            names: Any = called[1]
+            first = names[0] if type(names) is tuple and names else names
             found = found and _has(called[0], first)
             text = called_text((called[0], first))
         method = self.method(text, found)
-        if type(name) is tuple and len(name) == 1:
-            name = name[0]
-        if type(name) is str and method is not self.other:
+        name = name_in(called)
+        if name is not None and method is not self.other:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             kind = type(called[0])

@@ -36,7 +36,7 @@ from txremote.monitor.rows import (
 )
 from txremote.monitor.system import connection_bytes
 from txremote.net.server_service import ServerService
-from txremote.peer.called import Called, called_by, called_text
+from txremote.peer.called import Called, called_by, called_text, name_in
 from txremote.peer.connection import Connection
 from txremote.peer.lifecycle import HANDSHAKING
 from txremote.peer.naming import address_text
@@ -236,10 +236,8 @@ class Snapshots:
 
 def _where(called: Called) -> Where:
     """Return where a method runs whose Deferred has not fired: by how its class declares it."""
-    name: Any = called[1] if len(called) > 1 else None
-    if type(name) is tuple and len(name) == 1:
-        name = name[0]
-    if type(name) is not str:
+    name = name_in(called)
+    if name is None:
         return "deferred"
     for spelled in (name, f"exposed_{name}"):
         found = getattr_static(type(called[0]), spelled, None)

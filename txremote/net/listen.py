@@ -202,8 +202,8 @@ class ServingFactory(Factory):
 
     def _gone(self, connection: Connection) -> None:
         self.limits.remove(connection)
-        self.past_requests += connection.inbound.received
         requests = connection.inbound.received
+        self.past_requests += requests
         ordinary = connection.why_ended == GOODBYE
         # peers that speak no RPyC may be thousands a second, and have been logged in numbers
         _events.emit(

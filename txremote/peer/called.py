@@ -54,6 +54,14 @@ def called_by(request: Asked) -> Called:
     return args[:2] if is_name and handler in NAMED else args[:1]
 
 
+def name_in(called: Called) -> str | None:
+    """Return the one name that a call is about; None where there is none, or a longer path."""
+    name = called[1] if len(called) > 1 else None
+    if type(name) is tuple and len(name) == 1:
+        name = name[0]
+    return name if type(name) is str else None
+
+
 def called_text(called: Called) -> str:
     """Return the name of what is called: ``Shop.count``."""
     if not called:
