@@ -231,7 +231,7 @@ class CallStats:
         if nanoseconds > self.slow_from:
             method.slowest = max(method.slowest, nanoseconds)
             peer = address_text(connection.peer)
-            trace = getattr(connection.inbound.answers, "last_trace", "")
+            trace = connection.inbound.answers.last_trace
             self.note_slow(method.name, connection.user, peer, nanoseconds / 1e9, ended, "", trace)
 
     # -- summed up

@@ -37,6 +37,9 @@ class Answers:
 
     __slots__ = ("_config", "_connection", "_outbox", "_show_tracebacks", "_tables", "failures")
 
+    #: The id of the trace of the last request that was answered; a tracer's answers have one.
+    last_trace = ""
+
     def __init__(
         self,
         connection: ConnectionPort,

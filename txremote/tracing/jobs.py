@@ -64,7 +64,7 @@ def _begin(tracing: Tracing, name: str, pool: str) -> Span | None:
     current = get_current_span()
     attributes = {"txremote.pool": pool}
     if not current.get_span_context().is_valid:
-        return tracing.root(SpanKind.INTERNAL, name, attributes) if tracing.throw() else None
+        return tracing.root(SpanKind.INTERNAL, name, attributes) if tracing.draw() else None
     return tracing.child(SpanKind.INTERNAL, name, attributes) if is_sampled(current) else None
 
 

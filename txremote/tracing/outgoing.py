@@ -72,7 +72,7 @@ class TracedCalls(OutboundCalls):
         if not tracing.on:
             return super().call(reference, names, args, kwargs, deadline, to_the_end)
         span: Span | None = None
-        if get_current() or random() < tracing.ratio:  # as `throw`, without the call
+        if get_current() or random() < tracing.ratio:  # as `draw`, without the call
             make = partial(super().call, reference, names, args, kwargs, deadline, to_the_end)
             if names and names[-1] in ITEMS:
                 return self._sent_within(get_current_span(), make)
@@ -98,7 +98,7 @@ class TracedCalls(OutboundCalls):
             return make()
         if handler == HANDLE_BUFFITER:
             return self._sent_within(get_current_span(), make)
-        if handler not in SPANNED or not (get_current() or self._spans.tracing.throw()):
+        if handler not in SPANNED or not (get_current() or self._spans.tracing.draw()):
             return make()
         span = self._spans.client_of_request(handler, args)
         return make() if span is None else self._spanned(span, make)

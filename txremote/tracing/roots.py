@@ -2,8 +2,8 @@
 `Roots`: whether a call is sampled that begins a trace.
 
 Most are not, and the SDK takes as long to say so as a tenth of a call. So where its sampler goes by
-the id of the trace alone, as ``parentbased_traceidratio``, and the ids are drawn at random, the die
-is thrown here, and the SDK is given those that are sampled, with an id that it samples, too.
+the id of the trace alone, as ``parentbased_traceidratio``, and the ids are drawn at random, that is
+decided here, and the SDK is given those that are sampled, with an id that it samples, too.
 """
 
 from __future__ import annotations

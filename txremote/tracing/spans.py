@@ -69,8 +69,8 @@ class Tracing:
         self.ratio = 0.0 if self._roots is None else self._roots.ratio
         self.on = tracer is not None
 
-    def throw(self) -> bool:
-        """Tell whether a call that begins a trace may be sampled: the die is thrown."""
+    def draw(self) -> bool:
+        """Tell whether a call that begins a trace may be sampled, by a random number."""
         return random() < self.ratio
 
     def root(self, kind: SpanKind, name: str, attributes: Attributes) -> Span | None:
@@ -117,7 +117,7 @@ class ConnectionSpans:
     def _client(self, named: _Named) -> Span | None:
         current = get_current_span()
         if not current.get_span_context().is_valid:
-            if get_current() and not self.tracing.throw():  # there is something else in it
+            if get_current() and not self.tracing.draw():  # there is something else in it
                 return None
             return self.tracing.root(SpanKind.CLIENT, *named)
         # the beginning of the trace has decided for all of it
@@ -138,7 +138,7 @@ class ConnectionSpans:
         if named is None:
             named = self._name(called_by_request(handler, args), "client", key)
         if parent is None:
-            return self.tracing.root(SpanKind.SERVER, *named) if self.tracing.throw() else None
+            return self.tracing.root(SpanKind.SERVER, *named) if self.tracing.draw() else None
         return self.tracing.child(SpanKind.SERVER, *named, parent)
 
     def _name(self, called: Called, peer: str, key: object) -> _Named:
