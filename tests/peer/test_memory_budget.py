@@ -13,7 +13,6 @@ from tests.peer.pairs import RawPeer, RemoteError, answer_of, request_payload
 from txremote import Service
 from txremote.peer.memory_budget import LITTLE, MemoryBudget, MemoryShare
 from txremote.wire.consts import HANDLE_PING
-from txremote.wire.framing import FrameReader, Oversize, Packed
 
 MIB = 1 << 20
 
@@ -135,33 +134,3 @@ def test_a_message_that_inflates_too_far_costs_its_call_and_names_the_limit(size
     else:
         assert isinstance(answer, RemoteError)
         assert "max_held_per_address" in str(answer)
-
-
-def test_messages_that_are_inflated_at_once_share_the_room() -> None:
-    """They are inflated in steps, by turns: what has been inflated of others counts at each."""
-    listener = Listener(1000 * MIB, 100 * MIB)
-    packed = zlib.compress(bytes(60 * MIB))
-    frame = len(packed).to_bytes(4, "big") + b"\1" + packed + b"\n"
-    turns = []
-    for name in "abcdefgh":
-        reader = FrameReader()
-        reader.in_steps = True
-        reader.share = listener.share(name, "here")
-        [payload] = reader.feed(frame)
-        assert isinstance(payload, Packed)
-        turns.append(payload.steps)
-    most, results = 0, []
-    while turns:
-        for steps in list(turns):
-            try:
-                next(steps)
-            except StopIteration as end:
-                turns.remove(steps)
-                results.append(end.value)
-            most = max(most, listener.budget._total)
-    assert most <= 100 * MIB
-    assert listener.closed == []
-    refused = [one for one in results if isinstance(one, Oversize)]
-    assert len(refused) == 7
-    assert "(option max_held_per_address)" in str(refused[0].error)
-    assert not listener.budget._total

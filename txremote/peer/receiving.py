@@ -249,7 +249,7 @@ class Receiver:
     def join(self, share: MemoryShare) -> None:
         """Count what is incomplete in a listener's share."""
         self.share = share
-        self._reader.share = share
+        self._reader.room = share.room
 
     def leave_share(self) -> None:
         """
@@ -258,4 +258,4 @@ class Receiver:
         """
         if self.share is not None:
             self.share.end()
-            self.share = self._reader.share = None
+            self.share = self._reader.room = None

@@ -26,9 +26,9 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
@@ -88,32 +88,22 @@ class Packed:
         self.steps = steps
 
 
-class Share(Protocol):
-    """The bytes that a connection holds, of those that many may hold together."""
-
-    def room(self) -> tuple[int, str] | None:
-        """Return how long a message may be and why; None for the connection's own limits."""
-
-    def change(self, size: int) -> None:
-        """Count so many bytes more, or less."""
-
-
 class FrameReader:
     """
     Turns a stream of bytes into payloads.
 
     Attributes:
         held: How many bytes of a message are here that is not complete.
-        share: Where the bytes of a payload that is inflated are counted, and may be limited.
+        room: Gives how long an inflated payload may be besides and why, where that is limited.
         skipping: How many bytes of a dropped frame are still to come.
         in_steps: Whether a payload that may inflate to many MiB is given as a `Packed`.
     """
 
-    __slots__ = ("_chunks", "_limits", "_missing", "held", "in_steps", "share", "skipping")
+    __slots__ = ("_chunks", "_limits", "_missing", "held", "in_steps", "room", "skipping")
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
-        self.share: Share | None = None
+        self.room: Callable[[], tuple[int, str] | None] | None = None
         self.in_steps = False
         self._chunks: list[bytes | bytearray] = []  # the start of an unfinished frame
         self.held = 0  # how many bytes that is
@@ -248,46 +238,35 @@ class FrameReader:
         return in_one_go(steps)
 
     def _inflated(self, payload: bytes) -> Steps[bytes | Oversize]:
-        share = self.share
+        limit = self._limits.max_inflated
+        name, why = "max_inflated", None
+        room = self.room() if self.room is not None else None
+        if room is not None and room[0] < limit:
+            limit, why = room
+            name = "max_held_per_address"
         inflater = zlib.decompressobj()
         parts: list[bytes] = []
-        size = counted = 0
-        try:
-            while True:
-                limit, why = self._most_inflated()  # others may hold more by now
-                asked = min(limit + 1 - size, _INFLATED)
-                if asked <= 0:
-                    break
-                try:
-                    parts.append(inflater.decompress(payload, asked))
-                except zlib.error as problem:
-                    raise RemoteProtocolError(
-                        f"a compressed frame that zlib cannot read: {problem}"
-                    ) from None
-                size += len(parts[-1])
-                if size > limit or inflater.eof or len(parts[-1]) < asked:
-                    break
-                payload = inflater.unconsumed_tail
-                if share is not None:
-                    share.change(size - counted)
-                    counted = size
-                yield
-        finally:
-            if share is not None and counted:
-                share.change(-counted)
-        if size > limit:
-            text = why or f"a frame that inflates to more than {limit} bytes (option max_inflated)"
-            name = "max_held_per_address" if why else "max_inflated"
-            return Oversize(parts[0][:HEAD_SIZE], RemoteProtocolError(text, name))
+        left = limit + 1
+        while left:
+            asked = min(left, _INFLATED)
+            try:
+                parts.append(inflater.decompress(payload, asked))
+            except zlib.error as problem:
+                raise RemoteProtocolError(
+                    f"a compressed frame that zlib cannot read: {problem}"
+                ) from None
+            left -= len(parts[-1])
+            if inflater.eof or len(parts[-1]) < asked:
+                break
+            payload = inflater.unconsumed_tail
+            yield
+        plain = parts[0] if len(parts) == 1 else b"".join(parts)
+        if len(plain) > limit:
+            text = why or f"a frame that inflates to more than {limit} bytes (option {name})"
+            return Oversize(plain[:HEAD_SIZE], RemoteProtocolError(text, name))
         if not inflater.eof or inflater.unused_data:
             raise RemoteProtocolError("a compressed frame that is cut short or has a tail")
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def _most_inflated(self) -> tuple[int, str]:
-        """Return how long a payload may be now; and why, if others hold much."""
-        limit = self._limits.max_inflated
-        room = self.share.room() if self.share is not None else None
-        return room if room is not None and room[0] < limit else (limit, "")
+        return plain
 
 
 def _no_newline(length: int) -> RemoteProtocolError:
