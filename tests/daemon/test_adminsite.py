@@ -136,6 +136,7 @@ def test_it_starts_and_leaves_nothing_behind(tmp_path: Path) -> None:
     environment = {**os.environ, "RUNTIME_DIRECTORY": str(tmp_path)}
     address = "tcp:0:interface=127.0.0.1"
     words = (*words, "--service", "tests.services.Depot", "--listen", address, "--admin", address)
+    words = (*words, "--log-level", "error")  # nothing but the log names the token's file
     with Program(*words, env=environment) as server:
         found = server.wait_for(r"the admin site is on (http://127\S+/), its token in (\S+)")
         assert httpx.get(f"{found[1]}readyz").text == "ok\n"

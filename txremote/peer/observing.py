@@ -18,6 +18,7 @@ from txremote.peer.context import CurrentCall
 from txremote.peer.error_report import ErrorReport
 from txremote.peer.handlers import Handler
 from txremote.peer.logging import logger_for
+from txremote.peer.ports import ConnectionPort
 from txremote.peer.request import Request, RequestOwner
 from txremote.peer.waiting import Waiting, WaitingOwner
 from txremote.refs.outcome import Outcome
@@ -48,7 +49,7 @@ class CallObserver(Protocol):
         """Return what `waited` takes, without the request's arguments."""
 
     def waited(
-        self, method: Any, connection: Any, nanoseconds: int, error: BaseException | None
+        self, method: Any, connection: ConnectionPort, nanoseconds: int, error: BaseException | None
     ) -> object:
         """Count a request that was answered when its Deferred had fired."""
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IListeningPort, IReactorCore, IStreamServerEndpoint
+from twisted.logger import Logger as TwistedLogger
 from twisted.python.failure import Failure
 
 from txremote.levels import Logger
@@ -25,6 +26,7 @@ from txremote.net.listen import address_of_port, listen_guarded
 from txremote.refs.clock import steady
 
 _log = Logger("txremote")
+_always = TwistedLogger("txremote")  # whatever the levels are: nothing else names the token's file
 
 #: Why the site does not listen somewhere.
 REFUSAL: Final = (
@@ -105,7 +107,7 @@ class AdminService(TwistedService):
         token = None if self._token is None else self._token.take()
         self.site.guard = Guard(token, any_host=token is None or self._secure, secure=self._secure)
         super().startService()  # type: ignore[no-untyped-call]
-        _log.info("{where}", where=self._told())
+        _always.info("{where}", where=self._told())
 
     def _told(self) -> str:
         where = ", ".join(address_of_port(port) for port in self.ports) or self.description
