@@ -30,7 +30,7 @@ ROOMS = [
     {"levels"},
     {"wire"},
     {"values"},
-    {"config", "importing", "servername"},
+    {"config", "importing", "servername", "versions"},
     {"refs"},
     {"gate"},
     {"peer"},

@@ -35,14 +35,6 @@ def test_version_is_the_package_s():
     assert version("txremote") == txremote.__version__
 
 
-def test_the_command_tells_the_versions(capsys):
-    """--version, with what a report of a bug needs besides."""
-    with pytest.raises(SystemExit) as ended:
-        main(["--version"])
-    assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith(f"txremote {txremote.__version__} (Twisted ")
-
-
 def test_without_a_word_there_is_an_overview(capsys):
     """As pip has it: a user who knows no command yet has made no mistake."""
     assert main([]) == 0

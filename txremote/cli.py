@@ -8,13 +8,10 @@ statuses of all are in ``docs/reference.rst``.
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import twisted
-from txremote import __version__
 from txremote.commands.call import CALL
 from txremote.commands.command import DONE, Command
 from txremote.commands.completion import COMPLETION
@@ -24,6 +21,7 @@ from txremote.commands.operating import LOG_LEVEL, TOP
 from txremote.commands.passwd import PASSWD
 from txremote.commands.prompts import CONSOLE, SHELL
 from txremote.commands.tasks import TASKS
+from txremote.versions import version_line
 
 #: All commands, by what one wants to do. A new one is a word here.
 GROUPS: Final[tuple[tuple[str, tuple[Command, ...]], ...]] = (
@@ -40,14 +38,6 @@ def commands() -> Iterator[Command]:
     """Give all commands, in the order of the help."""
     for _group, rows in GROUPS:
         yield from rows
-
-
-def version() -> str:
-    """Return what ``--version`` prints: the versions that a report of a bug needs."""
-    return (
-        f"txremote {__version__} (Twisted {twisted.__version__}, "
-        f"{platform.python_implementation()} {platform.python_version()}, pure Python)"
-    )
 
 
 def _overview() -> str:
@@ -75,7 +65,7 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``txremote``."""
     made = _Parser(prog="txremote", usage="txremote [-h] [--version] COMMAND ...")
-    made.add_argument("--version", action="version", version=version())
+    made.add_argument("--version", action="version", version=version_line())
     made.set_defaults(parser=made)
     kind = argparse.ArgumentParser
     rows = made.add_subparsers(dest="command", prog="txremote", parser_class=kind)

@@ -8,8 +8,9 @@ A mistake ends the process, before the reactor runs, with a sentence that says w
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.application.service import MultiService
 from twisted.cred.credentials import IUsernamePassword
@@ -30,6 +31,7 @@ from txremote.daemon.plan import (
 )
 from txremote.daemon.problems import ConfigOrigin, PlanError, Problem
 from txremote.daemon.resolve import resolve
+from txremote.versions import version_line
 
 #: All that can be typed, by option. Servers and consoles share those of TLS.
 _SETTINGS = {
@@ -85,6 +87,11 @@ class Options(TwistedOptions, AuthOptionMixin):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.update((name, []) for name, each in _SETTINGS.items() if each.kind is TEXTS)
+
+    def opt_version(self) -> NoReturn:
+        """Show the versions of txremote, Twisted and Python, and exit."""
+        sys.stdout.write(f"{version_line()}\n")
+        sys.exit(0)
 
 
 def _repeatable(option: str, text: str) -> Callable[[Options, str], None]:

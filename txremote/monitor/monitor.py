@@ -15,8 +15,6 @@ for `health`, which any thread may call.
 from __future__ import annotations
 
 import os
-import platform
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +24,6 @@ from typing import Any, Final
 from twisted.application.service import Service as TwistedService
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from twisted import __version__ as twisted_version
 from txremote.interfaces import IPool
 from txremote.levels import Logger
 from txremote.monitor.actions import Actions
@@ -67,6 +64,7 @@ from txremote.peer.observing import timed_requests
 from txremote.peer.request import Request
 from txremote.refs.clock import Reactor, steady
 from txremote.tasks.keeper import TaskKeeper
+from txremote.versions import build_text, own_version, python_text
 
 _log = Logger("txremote")
 
@@ -103,10 +101,10 @@ class Reader:
         """Return the process as a whole."""
         calls, snapshots = self._series.latest("calls"), self._snapshots
         return Overview(
-            version=str(getattr(sys.modules["txremote"], "__version__", "")),
-            build=f"Twisted {twisted_version}",
+            version=own_version(),
+            build=build_text(),
             pid=os.getpid(),
-            python=f"{platform.python_implementation()} {platform.python_version()}",
+            python=python_text(),
             started=self._started,
             uptime=max(0.0, time.time() - self._started),
             state=state_of(self._running, self._begun, self._draining, snapshots.servers),
