@@ -123,6 +123,26 @@ def test_sizes(headers: bytes, body: bytes, status: bytes) -> None:
     channel.connectionLost()
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        HEAD + b"\r\n",
+        HEAD.replace(b"GET", b"POST") + b"Content-Length: 1\r\n\r\nx",
+        HEAD.replace(b"GET", b"POST") + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+    ],
+)
+def test_requests_that_come_before_the_answer_are_not_answered(request_: bytes) -> None:
+    """A stranger that does not read would have the server make answers without end."""
+    channel, transport = Server().client()
+    channel.dataReceived(request_ * 500)
+    channel.dataReceived(request_ * 500)
+    said: Any = transport.value()
+    assert said.count(b"HTTP/1.1 200") == 1
+    assert b"\r\nConnection: close\r\n" in said
+    assert transport.disconnecting
+    channel.connectionLost()
+
+
 def test_the_oldest_stranger_makes_room() -> None:
     """So strangers cannot keep those out who know the token; who has shown it stays."""
     server = Server()

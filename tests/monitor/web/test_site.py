@@ -83,6 +83,8 @@ async def test_metrics_get_what_the_client_accepts() -> None:
         answer = await client.ask("/metrics", Accept="application/openmetrics-text")
         assert answer.header("Content-Type") == "text/plain; version=1"
         assert answer.text == "metrics for application/openmetrics-text\n"
+        no_text: Any = b"text/plain; version=\xff"
+        assert (await client.ask("/metrics", Accept=no_text)).code == 200
 
 
 @pytest_twisted.ensureDeferred

@@ -35,19 +35,27 @@ _DONE: Final = Failure(ConnectionDone())
 
 
 class AdminChannel(HTTPChannel):
-    """One connection. ``known`` says whether it has shown the token."""
+    """
+    One connection. ``known`` says whether it has shown the token.
+
+    A request that comes with another behind it, which has not waited for the answer, is the last
+    one: the rest is dropped.
+    """
 
     maxHeaders = 100
     totalHeadersSize = 16_384
     abortTimeout = 5
 
     known = False
+    _has_more = False
     factory: ChannelFactory
     _deadline: IDelayedCall | None = None
     _reading: IDelayedCall | None = None
 
     def dataReceived(self, data: bytes) -> None:
         """Called by the transport; a request's time begins with its first byte."""
+        if self._has_more:
+            return
         if self._deadline is None and not self._handlingRequest:
             self._deadline = self.factory.clock.callLater(REQUEST_SECONDS, self.abort)
         super().dataReceived(data)  # type: ignore[no-untyped-call]
@@ -55,6 +63,12 @@ class AdminChannel(HTTPChannel):
     def allContentReceived(self) -> None:
         """Called when a request is complete: from now on it may take its time."""
         self._deadline = _cancel(self._deadline)
+        if b"".join((self._buffer, *self._dataBuffer)).strip():
+            # Twisted would answer hundreds at once, whether the client reads or not
+            self._has_more = True
+            self._buffer, self._dataBuffer = b"", []
+            self.persistent = False
+            self.requests[-1].responseHeaders.setRawHeaders(b"Connection", [b"close"])
         super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def pauseProducing(self) -> None:

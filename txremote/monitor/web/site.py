@@ -210,8 +210,8 @@ class AdminSite(ChannelFactory):
     # -- for those who know the token
 
     def _metrics(self, request: AdminRequest) -> Answer:
-        accepted = request.requestHeaders.getRawHeaders("Accept") or ["*/*"]
-        content_type, body = self._exposition(self._monitor, accepted[-1])
+        accepted = request.requestHeaders.getRawHeaders(b"Accept") or [b"*/*"]
+        content_type, body = self._exposition(self._monitor, accepted[-1].decode("latin-1"))
         return Answer(body, content_type)
 
     def _session(self, request: AdminRequest) -> Answer:
