@@ -30,9 +30,13 @@ from twisted.internet.threads import deferToThread
 from twisted.scripts.twistd import ServerOptions
 
 import txremote.blocking
+from tests.net.certificates import Authority
 from tests.processes import PATIENCE, ROOT, Program, Twistd, run, script
 from tests.services import LATER
 from txremote import ConnectionLost, ServerStopping, connect
+from txremote.daemon.configfile import read_plan
+from txremote.daemon.hosting import Hosting
+from txremote.daemon.resolve import resolve
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
@@ -475,3 +479,21 @@ def test_without_systemd_its_endpoint_is_refused_with_a_sentence() -> None:
         "txremote: --listen systemd:domain=INET:index=0: systemd has not handed over that "
         "socket: start this by its .service, with a .socket beside it\n"
     )
+
+
+def test_the_certificates_of_consoles_are_told_apart(tmp_path: Path) -> None:
+    """By their names, in the rows of the monitor and so in its metrics."""
+    cert = Authority(tmp_path).issue("server")
+    text = "".join(
+        f"""[[console]]
+        name = "{name}"
+        listen = "{LOOPBACK}"
+        container = "tests.console.importers.Desk"
+        tls-cert = "{cert}"
+        """
+        for name in ("desk", "stock")
+    )
+    path = tmp_path / "site.toml"
+    path.write_text(text)
+    hosting = Hosting(resolve(read_plan(str(path)), reactor), reactor)
+    assert [row.server for row in hosting.monitor.certificates()] == ["desk", "stock"]

@@ -38,10 +38,10 @@ from twisted.python.failure import Failure
 from txremote.daemon.addresses import ListenAddress
 from txremote.daemon.adminsite import Admin
 from txremote.daemon.advice import advice, certificate_files
-from txremote.daemon.plan import ListenerPlan, ServerPlan
+from txremote.daemon.plan import ConsolePlan, ServerPlan
 from txremote.daemon.ports import error_text
 from txremote.daemon.problems import ConfigOrigin
-from txremote.daemon.resolve import Resolved, Server
+from txremote.daemon.resolve import Console, Resolved, Server
 from txremote.eventloop.stop_order import stop_order
 from txremote.levels import Logger, levels
 from txremote.monitor.certificates import CertificateRows
@@ -133,36 +133,39 @@ class Hosting(MultiService):
         self.monitor = Monitor(
             reactor, slow=resolved.plan.slow, can_write=resolved.plan.admin_write
         )
+        self._watch(resolved)
+        self._systemd = SystemdNotifier(self.monitor, reactor)
+        self._sites = _sites_of(resolved.admin, self.monitor, reactor)
+        # the monitor first, so that it sees how the others start
+        watching = (self.monitor, *self._exporting)
+        for service in (*watching, *self._pools, *self._listening, *self._sites, self._systemd):
+            service.setServiceParent(self)
+
+    def _watch(self, resolved: Resolved) -> None:
+        """Make the servers, and have the monitor watch all that is hosted."""
+        parts: tuple[Server | Console, ...] = (*resolved.servers, *resolved.consoles)
+        for each in parts:
+            self._advise(each.plan, each.addresses)
         for server in resolved.servers:
-            self._advise(server.plan, server.addresses)
-        for console in resolved.consoles:
-            self._advise(console.plan, console.addresses)
-        for server in resolved.servers:
-            services = list(_listening(server, resolved.plan.drain, reactor))
+            services = list(_listening(server, resolved.plan.drain, self._reactor))
             self._listening.update(dict.fromkeys(services, server.plan.origin))
             for hosted in services:
                 self.monitor.watch_server(hosted, self._name_of(server))
                 if server.operators:
-                    hosted.offer_operations(Operators(server.operators, self.monitor, reactor))
+                    operators = Operators(server.operators, self.monitor, self._reactor)
+                    hosted.offer_operations(operators)
         for pool in self._pools:
             self.monitor.watch_pool(pool)
         for console in resolved.consoles:
             self.monitor.watch_tasks(console.plan.name, console.service.manager)
-        self._systemd = SystemdNotifier(self.monitor, reactor)
-        self._admin = _admin_of(resolved.admin, self.monitor, reactor)
-        sites = () if self._admin is None else (self._admin,)
-        # the monitor first, so that it sees how the others start
-        watching = (self.monitor, *self._exporting)
-        for service in (*watching, *self._pools, *self._listening, *sites, self._systemd):
-            service.setServiceParent(self)
 
-    def _advise(self, plan: ListenerPlan, addresses: tuple[ListenAddress, ...]) -> None:
+    def _advise(self, plan: ServerPlan | ConsolePlan, addresses: tuple[ListenAddress, ...]) -> None:
         """Log what an operator should know, and have the monitor show the certificates."""
         for sentence in advice(plan, addresses):
             _log.warn("{sentence}", sentence=sentence)
         files = certificate_files(plan, addresses)
         if files:
-            name = plan.what if isinstance(plan, ServerPlan) else "console"
+            name = plan.name if isinstance(plan, ConsolePlan) else plan.what
             self.monitor.watch_certificates(CertificateRows(name, files))
 
     def _name_of(self, server: Server) -> str:
@@ -178,8 +181,8 @@ class Hosting(MultiService):
         TwistedService.privilegedStartService(self)
         for service, origin in self._listening.items():
             self._take_port(service, origin, "listen")
-        if self._admin is not None:
-            self._take_port(self._admin, self._plan.origin, "admin")
+        for site in self._sites:
+            self._take_port(site, self._plan.origin, "admin")
 
     def _take_port(self, service: _Listening, origin: ConfigOrigin, key: str) -> None:
         try:
@@ -189,9 +192,9 @@ class Hosting(MultiService):
             refuse([_cannot_listen(service, origin, key, problem)])
 
     def _forget_ports(self) -> None:
-        sites = () if self._admin is None else (self._admin,)
-        for port in (port for service in (*self._listening, *sites) for port in service.ports):
-            forget(port)
+        for service in (*self._listening, *self._sites):
+            for port in service.ports:
+                forget(port)
 
     def startService(self) -> None:
         """Start the pools, then the rest."""
@@ -244,8 +247,8 @@ class Hosting(MultiService):
         if running_pools.default in self._pools:
             set_default_pool(None)
         self._systemd.stopService()
-        if self._admin is not None:  # it has shown what the rest waited for
-            await maybeDeferred(self._admin.stopService)
+        for site in self._sites:  # it has shown what the rest waited for
+            await maybeDeferred(site.stopService)
         await maybeDeferred(self.monitor.stopService)
         levels.reset()
         for number, handler in self._handlers.items():
@@ -304,12 +307,12 @@ def _cannot_listen(service: _Listening, origin: ConfigOrigin, key: str, problem:
     return f"{origin.prefix}{origin.spelled(key)}: cannot listen{on}: {reason}"
 
 
-def _admin_of(admin: Admin | None, monitor: Monitor, reactor: IReactorCore) -> AdminService | None:
+def _sites_of(admin: Admin | None, monitor: Monitor, reactor: IReactorCore) -> list[AdminService]:
     """Make the service of an admin site, if there is to be one."""
     if admin is None:
-        return None
+        return []
     assert admin.endpoint is not None  # it was made when the plan was resolved
-    return AdminService(
+    site = AdminService(
         admin.endpoint,
         admin.description,
         monitor,
@@ -318,6 +321,7 @@ def _admin_of(admin: Admin | None, monitor: Monitor, reactor: IReactorCore) -> A
         exposition=admin.exposition,
         reactor=reactor,
     )
+    return [site]
 
 
 def _listening(server: Server, drain: float, reactor: IReactorCore) -> Iterator[HostedServer]:
