@@ -249,7 +249,10 @@ async def test_the_same_users_are_let_in(
         ("@plain --ca FOLDER/authority.pem", "--ca is for tls:HOST:PORT"),
         ("tls:@tls --ca FOLDER/none.pem", "No such file or directory: "),
         ("tls:@tls --ca setup.cfg", "setup.cfg holds no certificate in PEM"),
-        ("tls:@tls --cert FOLDER/authority.pem", "authority.pem holds no private key in PEM"),
+        (
+            "tls:@tls --cert FOLDER/authority.pem",
+            "authority.pem holds no private key in PEM: --key FILE names it",
+        ),
         ("@login --login ann --password-file FOLDER/none", "No such file or directory: "),
     ],
 )

@@ -191,7 +191,8 @@ def _check_files(name: ServerName) -> None:
         if path is not None:
             with open(path, "rb") as file:
                 if mark not in file.read():
-                    raise ValueError(f"{path} holds no {kind} in PEM")
+                    other = ": --key FILE names it" if mark is _KEY and key is own else ""
+                    raise ValueError(f"{path} holds no {kind} in PEM{other}")
 
 
 def _password(options: Namespace) -> str:

@@ -17,7 +17,7 @@ def test_all_tables_are_printed(operated: Operated, typed: Callable[..., Typed])
     """For an operator, with the one connection that there is; another user is refused."""
     status, out, errors = typed("top", operated.server, "--login", "ann", "--once")
     assert (status, errors) == (0, "")
-    assert out.startswith("serving, 1 connections, ")
+    assert out.startswith("serving, 1 connection, ")
     assert re.findall(r"^([A-Z]+): \d+$", out, re.M) == [view.title.upper() for view in VIEWS]
     assert re.search(r"^ *\d+  ann   127\.0\.0\.1:\d+ ", out, re.M)
     assert "threads:1  threads" in out

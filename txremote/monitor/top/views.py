@@ -306,7 +306,7 @@ def headline(overview: Overview) -> str:
     each = overview
     parts = [
         text(each.state),
-        f"{each.connections} connections",
+        f"{each.connections} connection{'' if each.connections == 1 else 's'}",
         f"{count(round(each.calls_per_second, 1))} calls/s",
         f"{each.calls_running} running",
         f"{each.calls_failed} failed",

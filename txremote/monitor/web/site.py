@@ -194,8 +194,9 @@ class AdminSite(ChannelFactory):
         count = self._wrong_tokens.one_more(self.clock.seconds())
         if count:
             _log.warn(
-                "{count} wrong tokens for the admin site, the last from {peer}",
+                "{count} wrong {tokens} for the admin site, the last from {peer}",
                 count=count,
+                tokens="token" if count == 1 else "tokens",
                 peer=address_text(request.client),
             )
         words = sentence(403, "this is not the token of the admin site")
