@@ -25,3 +25,9 @@ def test_a_complaint_is_a_line_on_standard_error(capsys: pytest.CaptureFixture[s
     """Results alone are on standard output."""
     complain("there is no such task")
     assert capsys.readouterr() == ("", "txremote: there is no such task\n")
+
+
+def test_a_complaint_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A server, or who has taken its port, may have said it."""
+    complain("refused: \x1b]0;title\x07\x9b2J\r\u202e\nsee there")
+    assert capsys.readouterr().err == "txremote: refused:  ]0;title  2J  \nsee there\n"

@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred
 from txremote.commands.command import DONE, INTERRUPTED, NOT_MADE, Command, complain
 from txremote.not_reached import NotReached
 from txremote.reaching import Server, add_server_options, reach, server_of
+from txremote.wire.naming import one_line
 
 if TYPE_CHECKING:
     from txremote.monitor.top.http import AdminAddress
@@ -84,7 +85,7 @@ def _run_log_level(options: Namespace) -> int:
     wanted = None if options.level == _SHOW else options.level
 
     async def work(_source: Source) -> None:
-        sys.stdout.write(f"{await made[0].log_level(wanted)}\n")
+        sys.stdout.write(f"{one_line(await made[0].log_level(wanted))}\n")
 
     return _run(make, work)
 

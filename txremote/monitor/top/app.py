@@ -32,6 +32,7 @@ from txremote.monitor.top.views import (
     table_of,
     text,
 )
+from txremote.wire.naming import one_line
 
 #: Seconds between two looks; between two of the series; until a server that is gone is tried again.
 LOOK = 1.0
@@ -154,7 +155,7 @@ class Top(App[None]):
 
     def _say(self, sentence: str) -> None:
         with suppress(NoMatches, ScreenStackError):  # it is just ending
-            self.screen_stack[0].query_one("#message", Static).update(Text(sentence))
+            self.screen_stack[0].query_one("#message", Static).update(Text(one_line(sentence)))
 
     def _show(self) -> None:
         with suppress(NoMatches, ScreenStackError):  # as above
