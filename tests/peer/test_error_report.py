@@ -4,6 +4,7 @@ Exceptions in words: found where the exception was raised, and told later.
 
 from __future__ import annotations
 
+import inspect
 import logging
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from tests.peer.odd_objects import ERRORS
 from txremote.peer.error_report import ErrorReport, encoded_plainly, report_error
 from txremote.wire.brine import load
-from txremote.wire.exceptions import load_exception
+from txremote.wire.exceptions import RemoteTraceback, load_exception
+from txremote.work.pickling import dump_error, load_error
 
 
 def told_of(error: BaseException, **how: Any) -> ErrorReport:
@@ -21,6 +23,37 @@ def told_of(error: BaseException, **how: Any) -> ErrorReport:
     except BaseException as raised:
         how = {"show_traceback": False, "log": True, "logger": None, **how}
         return report_error(raised, **how)
+
+
+def _fail() -> None:
+    int("x")
+
+
+def test_what_a_job_in_another_process_has_raised_is_told_of_by_its_name_and_line() -> None:
+    """It has no frames here; a stranger's reference leads to its traceback."""
+    try:
+        _fail()
+    except ValueError as raised:
+        travelled = dump_error(raised)
+    error = load_error(*travelled, name="Shop.count").value
+    assert error is not None
+    told = report_error(error, show_traceback=True, log=True, logger=None)
+    line = inspect.getsourcelines(_fail)[1] + 1
+    assert (told.called, told.line) == ("Shop.count", f"test_error_report.py:{line}")
+    told = report_error(error, show_traceback=False, log=True, logger=None)
+    assert told.reference is not None
+    assert told.text is not None
+    assert "in _fail" in told.text
+    assert "_fail" not in repr(load(told.encoded))
+    frames = (
+        ("/a/txremote/work/child.py", 9),
+        ("/a/shop.py", 2),
+        ("/a/json.py", 5),
+        ("/a/shop.py", 7),
+    )
+    text = "".join(f'  File "{file}", line {number}, in f\n    pass\n' for file, number in frames)
+    assert RemoteTraceback(text).line == "shop.py:7"
+    assert RemoteTraceback("killed").line == ""
 
 
 def test_a_stranger_gets_a_reference_and_the_log_the_traceback() -> None:

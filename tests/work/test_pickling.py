@@ -23,9 +23,9 @@ from tests.work import jobs
 from tests.work.child_processes import PYTHON, outcome_of, running_pool
 from txremote import live
 from txremote.errors import GenericException, NotPicklable
+from txremote.wire.exceptions import RemoteTraceback
 from txremote.work.pickling import (
     JobFailure,
-    RemoteTraceback,
     dump_error,
     dump_job,
     dump_result,

@@ -23,6 +23,7 @@ from txremote.wire.exceptions import (
     dump_exception,
     format_traceback,
     frames_beyond,
+    remote_traceback,
 )
 from txremote.wire.naming import class_name, sentence, text_of
 
@@ -64,7 +65,8 @@ def report_error(
     denied = TRACEBACK_DENIED
     # the end of an iteration is no event (rpyc 6.0.2 does not log it either)
     if log and not issubclass(type(error), (StopIteration, StopAsyncIteration)):
-        if not show_traceback and frames_beyond(error) is not None:
+        elsewhere = remote_traceback(error) is not None
+        if not show_traceback and (elsewhere or frames_beyond(error) is not None):
             report.reference = token_hex(4)
             denied = f"<traceback denied, reference {report.reference}>"
         try:
@@ -99,6 +101,10 @@ def _for_the_log(report: ErrorReport, logger: logging.Logger | None) -> None:
     # as text: the log may keep what it is given, and the error's frames hold
     # references that are to be given back
     method = _method(error)
+    job = remote_traceback(error) if method is None else None
+    if job is not None and job.name:
+        report.called = job.name
+        report.line = job.line if report.reference is None else ""
     if method is not None:
         report.called = method.tb_frame.f_code.co_qualname
     if report.reference is None:

@@ -56,6 +56,9 @@ _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]{4,}|(?<=<)([\w.]+) 0x[0-9A-Fa-f]{6,}")
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OURS = tuple(os.path.join(_PACKAGE, room, "") for room in ("peer", "gate"))
 _exceptions_of = BaseExceptionGroup.__dict__["exceptions"].__get__
+_FRAME = re.compile(r'^  File "(.+)", line (\d+), in ', re.MULTILINE)
+_RUNS_JOBS = re.compile(r"[/\\]txremote[/\\]work[/\\]")
+_cause_of = BaseException.__dict__["__cause__"].__get__
 _traceback_of = BaseException.__dict__["__traceback__"].__get__
 _MOST_ATTRIBUTES = 100
 _IN_GROUP = "_exceptions"
@@ -66,6 +69,37 @@ _LONGEST_NAME = 500
 _KEPT = frozenset({"args", "add_note", "with_traceback"})
 # What Python itself attaches: the object that lacks an attribute, and a file.
 _NOT_TOLD = frozenset({"obj", "path", "name_from"})
+
+
+class RemoteTraceback(Exception):
+    """
+    The traceback of a job's exception where it was raised, as its ``__cause__``.
+
+    Attributes:
+        text: The traceback.
+        name: The job, if that is known.
+    """
+
+    def __init__(self, text: str, name: str = "") -> None:
+        super().__init__(text)
+        self.text = text
+        self.name = name
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.text}"""'
+
+    @property
+    def line(self) -> str:
+        """The last line of the job's own file, ``shop.py:12``; empty if there is none."""
+        found = [frame for frame in _FRAME.findall(self.text) if not _RUNS_JOBS.search(frame[0])]
+        numbers = [number for file, number in found if file == found[0][0]]
+        return f"{os.path.basename(found[0][0])}:{numbers[-1]}" if numbers else ""
+
+
+def remote_traceback(error: BaseException) -> RemoteTraceback | None:
+    """Return the traceback of an exception that a job in another process has raised."""
+    cause = _cause_of(error)
+    return cause if type(cause) is RemoteTraceback else None
 
 
 def without_addresses(text: str) -> str:

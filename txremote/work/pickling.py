@@ -30,7 +30,12 @@ from txremote.peer.exports import Granted
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.outcome import can_be_failure
 from txremote.refs.reference import RemotePath, RemoteReference
-from txremote.wire.exceptions import dump_exception, format_traceback, load_exception
+from txremote.wire.exceptions import (
+    RemoteTraceback,
+    dump_exception,
+    format_traceback,
+    load_exception,
+)
 from txremote.wire.naming import is_a, sentence
 from txremote.work.arrowslices import MARK as ARROW, slice_form
 from txremote.work.buffers import Buffers
@@ -56,21 +61,10 @@ class Terminated(BaseException):
     """The parent wants this job to end. No Exception, so that no job catches it by mistake."""
 
 
-class RemoteTraceback(Exception):
-    """The traceback of a job's exception where it was raised, as its ``__cause__``."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
-
-    def __str__(self) -> str:
-        return f'\n"""\n{self.text}"""'
-
-
-def with_remote_traceback(error: BaseException, text: str) -> JobFailure:
+def with_remote_traceback(error: BaseException, text: str, name: str = "") -> JobFailure:
     """Return the Failure of a job's exception, with the traceback that its worker formatted."""
     try:
-        error.__cause__ = RemoteTraceback(text)
+        error.__cause__ = RemoteTraceback(text, name)
     except BaseException:  # an exception class may forbid attributes
         pass
     return job_failure(error, text)
@@ -368,8 +362,8 @@ def dump_error(error: BaseException) -> tuple[bytes | None, Any, str]:
     return payload, dump_exception(error, False), text
 
 
-def load_error(payload: bytes | None, travelled: Any, text: str) -> Failure:
-    """Return the Failure of an exception that `dump_error` has made travel."""
+def load_error(payload: bytes | None, travelled: Any, text: str, *, name: str = "") -> Failure:
+    """Return the Failure of an exception of a job that `dump_error` has made travel."""
     error: BaseException | None = None
     if payload is not None:
         try:
@@ -379,4 +373,4 @@ def load_error(payload: bytes | None, travelled: Any, text: str) -> Failure:
     if error is None or not is_a(error, Exception) or not can_be_failure(error):
         error = load_exception(travelled, instantiate_custom=True, import_custom=True)
         error._remote_tb = ""  # type: ignore[attr-defined]  # it has `text`
-    return with_remote_traceback(error, text)
+    return with_remote_traceback(error, text, name)

@@ -394,7 +394,7 @@ class Worker:
             except Exception:
                 result = Failure()
         elif status == FAILED:
-            result = load_error(*rest)
+            result = load_error(*rest, name=job.name)
         else:
             return
         held.remove(number)

@@ -246,7 +246,7 @@ def _result(name: str, kind: str, *about: Any) -> Any:
         except NotPicklable as problem:
             return Failure(problem)
     if kind == RAISED:
-        return load_error(*about)
+        return load_error(*about, name=name)
     if kind == NOT_MADE:
         error = NotPicklable(f"the job {name} cannot be made in the worker {about[0]}")
         return with_remote_traceback(error, about[1])
