@@ -78,13 +78,13 @@ def row(
     if left is not None:
         parts.append(f"{time_text(left)} left")
     if owner:
-        parts.append(_cut(owner, _OWNER))
+        parts.append(cut(owner, _OWNER))
     if error:
         parts.append(error)
-    details = _cut(", ".join(parts), width // 2)
-    head = _cut(_shortened(shown, width - len(details) - 1), width)
+    details = cut(", ".join(parts), width // 2)
+    head = cut(_shortened(shown, width - len(details) - 1), width)
     room = width - len(head) - 1
-    return one_line(f"{head} {_cut(details, room)}".rstrip())
+    return one_line(f"{head} {cut(details, room)}".rstrip())
 
 
 def row_of(task: Task) -> str:
@@ -103,12 +103,13 @@ def _shortened(shown: str, room: int) -> str:
     """Return a task's repr with its command cut, so that it fits."""
     parts = _SHOWN.fullmatch(shown)
     if len(shown) <= room or parts is None:
-        return _cut(shown, room)
+        return cut(shown, room)
     before, command, after = parts.groups()
-    return before + _cut(command, max(_COMMAND, room - len(before) - len(after))) + after
+    return before + cut(command, max(_COMMAND, room - len(before) - len(after))) + after
 
 
-def _cut(text: str, most: int) -> str:
+def cut(text: str, most: int) -> str:
+    """Return a text, with an ellipsis for its end if it has too many characters."""
     return text if len(text) <= most else f"{text[: max(0, most - 3)]}..."[:most]
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from txremote.contrib.evennia.joblist import PROGRESS, STARTED, JobList, jobs
-from txremote.contrib.evennia.jobrows import find_row, rows
+from txremote.contrib.evennia.jobrows import WIDTH, find_row, line, rows, table
 from txremote.contrib.evennia.runtime import runtime
 from txremote.tasks.stepping import Progress
 
@@ -75,3 +76,18 @@ def test_tasks_of_the_console_have_a_letter(
     row.kill()
     assert killed == [1]
     assert len(rows()) == 2
+
+
+def test_a_line_fits_on_a_screen(listed: JobList) -> None:
+    """Whatever a job is called, whoever wants it and however it fails; one row has all of it."""
+    job = begun(listed, SimpleNamespace(key="ann " * 40))
+    job.name, job.where = "count\nall " * 40, "processes:2" * 40
+    listed.end(job, Failure(ValueError("no " * 400)))
+    begun(listed)
+    [last, first] = rows()
+    lines = table([last, first])
+    assert max(map(len, lines)) == WIDTH
+    assert [text.split()[0] for text in lines] == ["id", "2", "1"]
+    assert lines[2].endswith("...") and "ValueError" in lines[2] and "\n" not in lines[2]
+    assert len(line(first)) == WIDTH and "\n" not in line(first)
+    assert str(first).endswith("no no") and len(str(first)) > 300

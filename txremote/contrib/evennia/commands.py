@@ -16,7 +16,7 @@ from evennia.commands.command import Command
 from twisted.internet.task import deferLater
 
 from txremote.contrib.evennia.awaiting import Awaiting
-from txremote.contrib.evennia.jobrows import Row, find_row, rows
+from txremote.contrib.evennia.jobrows import Row, find_row, rows, table
 from txremote.refs.clock import steady
 
 #: Seconds between two looks at a job that is followed.
@@ -78,15 +78,10 @@ class CmdJobs(Awaiting, Command):  # type: ignore[misc]  # Evennia has no types
             self.msg(str(row))
 
     def _list(self) -> None:
-        from evennia.utils.evtable import EvTable
+        from evennia.utils.ansi import raw
 
-        table = EvTable("id", "job", "for", "where", "state", "seconds", "progress")
-        for row in rows():
-            told = row.error or row.progress
-            table.add_row(
-                row.id, row.name, row.who, row.where, row.state, f"{row.seconds:.1f}", told
-            )
-        self.msg(str(table) if rows() else "No jobs.")
+        found = rows()
+        self.msg(raw("\n".join(table(found))) if found else "No jobs.")
 
     def _kill(self, row: Row) -> None:
         if row.ended:

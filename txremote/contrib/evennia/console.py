@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from txremote.contrib.evennia.jobrows import find_row, rows
+from txremote.contrib.evennia.jobrows import find_row, line, rows
 
 
 class GameConsole:
@@ -30,7 +30,7 @@ class GameConsole:
     def jobs(self) -> Iterator[str]:
         """list the jobs of run_async, and the tasks of this console"""
         for row in rows():
-            yield str(row)
+            yield line(row)
 
     def kill(self, number: str) -> str:
         """end a job, by its number in the list"""
