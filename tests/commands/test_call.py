@@ -22,7 +22,7 @@ SERVICE = textwrap.dedent(
         exposed_name = "kitchen"
 
         def __repr__(self):
-            return "<the kitchen>"
+            return "<the\\x1b[2Jkitchen>"
 
         @exposed
         def players(self):
@@ -56,6 +56,10 @@ SERVICE = textwrap.dedent(
         @exposed
         def odd(self):
             raise type("OddError", (Exception,), {})("odd", 3)
+
+        @exposed
+        def paint(self):
+            raise ValueError("\\x1b[2Jred\\nsecond line")
 
         @exposed
         def never(self):
@@ -125,7 +129,7 @@ class TestResult:
 
     def test_reference_is_printed_as_its_owner_prints_it(self, call):
         """An object that stays at the server shows by its repr there."""
-        assert call("room") == (0, "<the kitchen>\n", "")
+        assert call("room") == (0, "<the [2Jkitchen>\n", "")
 
 
 class TestError:
@@ -144,6 +148,10 @@ class TestError:
     def test_exception_class_that_is_not_known_here(self, call):
         """A class of the server's own goes by its full name."""
         assert call("odd") == (1, "", "desk.OddError: ('odd', 3)\n")
+
+    def test_a_server_cannot_write_to_the_terminal(self, call):
+        """Not by an error, nor by a repr (above)."""
+        assert call("paint") == (1, "", "ValueError:  [2Jred\nsecond line\n")
 
     def test_name_that_is_not_exposed(self, call):
         """The sentence says what the service's author can do."""

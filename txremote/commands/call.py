@@ -26,6 +26,7 @@ from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import step
 from txremote.wire.consts import HANDLE_INSPECT
 from txremote.wire.exceptions import without_remote_traceback
+from txremote.wire.naming import printable
 
 
 def _declare(call: argparse.ArgumentParser) -> None:
@@ -99,7 +100,7 @@ async def _outcome(
             if any(name == "__call__" for name, _doc in methods):
                 result = await result()
     if isinstance(result, RemoteReference):
-        return str(await repr_remote(result))
+        return printable(str(await repr_remote(result)))
     return repr(result)
 
 
@@ -114,11 +115,12 @@ def _no_answer(_result: str | Failure, seconds: float) -> Failure:
 def _print_error(problem: Exception, options: argparse.Namespace) -> None:
     remote_traceback = getattr(problem, "_remote_tb", None)
     if options.traceback and remote_traceback:
-        sys.stderr.write(f"{remote_traceback.rstrip()}\n")
+        sys.stderr.write(f"{printable(remote_traceback.rstrip())}\n")
         return
     kind = type(problem)
     text = without_remote_traceback(problem)
-    sys.stderr.write(f"{kind.__name__}: {text}\n" if text else f"{kind.__name__}\n")
+    said = f"{kind.__name__}: {text}" if text else kind.__name__
+    sys.stderr.write(f"{printable(said)}\n")
 
 
 CALL = Command(

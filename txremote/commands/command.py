@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from txremote.wire.naming import one_line
+from txremote.wire.naming import printable
 
 #: Exit statuses: it is done; the answer is no, or an error; it could not be tried; Ctrl-C.
 DONE: Final = 0
@@ -39,5 +39,4 @@ class Command(NamedTuple):
 
 def complain(sentence: str) -> None:
     """Tell the user what is wrong, on standard error; a server may have said a part of it."""
-    shown = "\n".join(map(one_line, sentence.split("\n")))
-    sys.stderr.write(f"txremote: {shown}\n")
+    sys.stderr.write(f"txremote: {printable(sentence)}\n")

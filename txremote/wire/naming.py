@@ -94,6 +94,11 @@ def one_line(text: str) -> str:
     return "".join(each if each.isprintable() else " " for each in text)
 
 
+def printable(text: str) -> str:
+    """Return a text of several lines as `one_line` returns each."""
+    return "\n".join(map(one_line, text.split("\n")))
+
+
 def sentence(problem: BaseException) -> str:
     """Return an exception's class and what it says, if it can say it."""
     text = text_of(problem, str)
