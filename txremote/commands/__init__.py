@@ -1,8 +1,8 @@
 """
 The commands of ``txremote``, a file each: its options, and what it runs.
 
-`txremote.cli` has the table of them. A file loads what its command needs when that runs, so that
-the others, and ``--help``, begin at once.
+`txremote.cli` has the table of them. A file loads what only its command needs, such as textual,
+plac or the daemon, when that runs; a client's connection is loaded by all, for most need it.
 
 ``call``  ``txremote call``: a remote method from a command line
 ``command``  `Command`: a row of the table; the exit statuses
