@@ -2,6 +2,7 @@
 ``txremote tasks``, as it is typed, with a real twistd at the other end.
 """
 
+import asyncio
 import signal
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from tests.console.clients import OnTerminal, txremote
 from tests.interop.peer_processes import TWISTD, Program as Server
 from tests.processes import Program, Twistd, run
+from txremote.console import remote
 
 TASKS = [sys.executable, "-m", "txremote", "tasks"]
 
@@ -153,3 +155,14 @@ def test_a_server_of_something_else():
         status, lines, err = tasks(server.endpoint, "list")
     assert (status, lines) == (2, [])
     assert "is no TaskService" in err
+
+
+def test_a_server_s_rows_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A command, an owner or an error may be anybody's text."""
+
+    class Root:
+        async def rows(self, _status: object) -> list[str]:
+            return ["<SynTask 1 [\x1b[2J] RUNNING>"]
+
+    asyncio.run(remote._list(Root(), None))
+    assert capsys.readouterr().out == "<SynTask 1 [ [2J] RUNNING>\n"

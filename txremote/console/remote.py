@@ -24,6 +24,7 @@ from txremote.refs.operations import repr_remote
 from txremote.tasks.states import ABORTED, FINAL, FINISHED
 from txremote.tasks.stepping import Figures
 from txremote.wire.exceptions import without_remote_traceback
+from txremote.wire.naming import printable
 
 DONE, FAILED, NOT_ASKED, DETACHED = 0, 1, 2, 130
 
@@ -95,12 +96,12 @@ def _bar_maker() -> Any:
 
 
 def _complain(sentence: str) -> None:
-    sys.stderr.write(f"txremote: {sentence}\n")
+    sys.stderr.write(f"txremote: {printable(sentence)}\n")
 
 
 async def _show(task: Any) -> None:
     """Print a task's words and state."""
-    sys.stdout.write(f"{await repr_remote(task)}\n")
+    sys.stdout.write(f"{printable(await repr_remote(task))}\n")
     sys.stdout.flush()
 
 
@@ -158,7 +159,7 @@ async def _list(root: Any, status: str | None) -> None:
         rows = await root.rows(status)
     except AttributeError:  # a server of 0.1
         rows = [await repr_remote(task) for task in await root.list(status)]
-    sys.stdout.writelines(f"{text}\n" for text in rows)
+    sys.stdout.writelines(f"{printable(text)}\n" for text in rows)
     sys.stdout.flush()
 
 
