@@ -195,12 +195,25 @@ async def test_connections_are_closed_where_that_is_allowed(can_write: bool) -> 
 @pytest_twisted.ensureDeferred
 async def test_the_level_of_the_log_is_set_and_who_did_it_is_logged() -> None:
     """Even if nothing of that level is logged any more."""
-    async with office() as made:
+    async with office(can_write=True) as made:
         there = await operations(await made.client("first", "ann"))
         with logged() as log:
             assert await there.log_level("error") == "error"
             assert await there.log_level() == "error"
         assert "ann has set the log's level: error" in log.text()
+
+
+@pytest_twisted.ensureDeferred
+async def test_only_who_may_write_keeps_warnings_from_the_log() -> None:
+    """More may be logged by every operator."""
+    async with office() as made:
+        there = await operations(await made.client("first", "ann"))
+        before = await there.log_level()
+        for level in ("error", "txremote.call=critical"):
+            with pytest.raises(PermissionError, match="--admin-write"):
+                await there.log_level(level)
+        assert await there.log_level() == before
+        assert await there.log_level("txremote.call=warn") == f"{before}, txremote.call=warn"
 
 
 @pytest_twisted.ensureDeferred

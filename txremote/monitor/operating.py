@@ -21,9 +21,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.logger import Logger as TwistedLogger
+from twisted.logger import Logger as TwistedLogger, LogLevel
 
-from txremote.levels import Logger, levels
+from txremote.levels import Logger, levels, parsed
 from txremote.monitor.monitor import Monitor
 from txremote.monitor.rows import plain
 from txremote.peer.connection import Connection
@@ -190,10 +190,18 @@ class Operations:
 
         Raises:
             ValueError: There is no such level or namespace.
+            PermissionError: Warnings would not be logged any more, and the server has no
+                ``--admin-write``.
         """
 
         def change() -> str:
             if written is not None:
+                hides = parsed(written)[1] > LogLevel.warn
+                if hides and not self._monitor.overview().can_write:
+                    raise PermissionError(
+                        "to keep warnings from the log is not allowed: start the server with "
+                        "--admin-write"
+                    )
                 levels.change(written)
                 _always.info("{by} has set the log's level: {now}", by=self._user, now=levels)
             return str(levels)
