@@ -33,10 +33,11 @@ def first_bytes(usual: Any) -> Any:
 
     class FirstBytes(usual):  # type: ignore[misc]  # a class of Twisted's, which needs pyOpenSSL
         def dataReceived(self, data: bytes) -> None:
-            self.__class__ = usual
-            if data[0] != _HANDSHAKE:
-                self.tls_problem = NO_TLS
-                self.transport.write(_ALERT)
+            if type(self) is FirstBytes:  # not later: a transport of asyncio's keeps this method
+                self.__class__ = usual
+                if data[0] != _HANDSHAKE:
+                    self.tls_problem = NO_TLS
+                    self.transport.write(_ALERT)
             self.dataReceived(data)
 
     return FirstBytes

@@ -66,6 +66,7 @@ class Waiting:
             return
         inbound = self._inbound
         inbound.ledger.finish(self)
+        self.called = ()
         inbound.answers.send_error(self.number, self._sender, error)
         deferred.cancel()
 
@@ -79,6 +80,7 @@ class Waiting:
             return
         inbound = self._inbound
         inbound.ledger.finish(self)
+        self.called = ()  # its Deferred holds this until the next garbage collection
         went_well = True
         if type(result) is Outcome:
             went_well, result = result.went_well, result.value

@@ -16,17 +16,16 @@ def x509_of(transport: object) -> Certificate | None:
         ImportError: It is TLS of Python's, and there is no cryptography:
             ``pip install 'txremote[tls]'``.
     """
-    as_bytes: Any = getattr(transport, "peer_certificate_bytes", None)  # of Python's ssl
-    if as_bytes is not None:
-        found: bytes | None = as_bytes()
-        if not found:
-            return None
-        from cryptography.x509 import load_der_x509_certificate
-
-        return load_der_x509_certificate(found)
+    # first of all, for TLS of Twisted's over asyncio shows what is below it, too
     fetch: Any = getattr(transport, "getPeerCertificate", None)
     certificate: Any = None if fetch is None else fetch()
-    if certificate is None:
+    if hasattr(certificate, "to_cryptography"):  # pyOpenSSL's
+        found: Certificate = certificate.to_cryptography()
+        return found
+    as_bytes: Any = getattr(transport, "peer_certificate_bytes", None)  # of Python's ssl
+    in_der: bytes | None = None if as_bytes is None else as_bytes()
+    if not in_der:
         return None
-    found_there: Certificate = certificate.to_cryptography()
-    return found_there
+    from cryptography.x509 import load_der_x509_certificate
+
+    return load_der_x509_certificate(in_der)
