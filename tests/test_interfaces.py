@@ -14,12 +14,14 @@ from twisted.application.service import IService
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.portal import IRealm
+from twisted.cred.strcred import ICheckerFactory
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
     IConsumer,
     IDelayedCall,
     IHalfCloseableProtocol,
     IHandshakeListener,
+    IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
     IPushProducer,
     IReactorFDSet,
@@ -33,6 +35,7 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver
 from twisted.plugin import IPlugin
 from twisted.python.failure import Failure
 from zope.interface.interface import InterfaceClass
@@ -53,10 +56,14 @@ from txremote.contrib.evennia.interfaces import IAccount, ICharacter, IObject, I
 from txremote.contrib.evennia.login import AccountChecker, GameRealm
 from txremote.contrib.evennia.root import AccountView, CharacterView, ObjectView, RoomView
 from txremote.interfaces import IPool, IPoolKind
+from txremote.monitor.recentlog import RecentLog
+from txremote.monitor.web.events import Stream
 from txremote.net.client import RemoteClient
 from txremote.net.client_endpoint import ClientEndpoint
 from txremote.net.login import AnyOf, Password, ServiceRealm
 from txremote.net.tls import Credentials, TLSClientEndpoint, _TLSServerEndpoint
+from txremote.net.tls_checks import CheckingClient
+from txremote.passwords.checker import ScryptChecker, ScryptFactory
 from txremote.peer.connection import Connection
 from txremote.peer.outbox import Outbox
 from txremote.refs.clock import SteadyCall, SteadyClock
@@ -156,6 +163,11 @@ IMPLEMENTERS = [
     (IStreamServerEndpoint, TLSServerEndpoint, lambda: TLSServerEndpoint(None, None)),
     (ICredentialsChecker, AccountChecker, AccountChecker),
     (IRealm, GameRealm, lambda: GameRealm(Service)),
+    (ILogObserver, RecentLog, RecentLog),
+    (IPushProducer, Stream, lambda: Stream.__new__(Stream)),
+    (ICredentialsChecker, ScryptChecker, lambda: ScryptChecker.__new__(ScryptChecker)),
+    (ICheckerFactory, ScryptFactory, ScryptFactory),
+    (IOpenSSLClientConnectionCreator, CheckingClient, lambda: CheckingClient(None, "localhost")),
     (IObject, ObjectView, lambda: ObjectView(None, None)),
     (IRoom, RoomView, lambda: RoomView(None, None)),
     (ICharacter, CharacterView, lambda: CharacterView(None, None)),

@@ -12,7 +12,7 @@ class Observed(Pipelined):
     name = "observed"
     work = "add(i, 2), 100 in flight, with a Monitor, calls/s"
     contestants = ("txremote", "observed")
-    floor = "txremote"
+    floor = None
     mine = "observed"
     needs = "monitor"
     first = (Bar(0.97, "txremote"),)

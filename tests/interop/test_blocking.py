@@ -10,7 +10,6 @@ programs at ``twistd txremote --threaded`` (``hosted_client.py``).
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 import time
 from contextlib import ExitStack
@@ -23,7 +22,7 @@ import rpyc.utils.factory
 
 import txremote.blocking as facet
 from tests.interop import blocking_classic, blocking_client, hosted_client
-from tests.interop.peer_processes import TWISTD, Program, outcomes, script
+from tests.interop.peer_processes import TROUBLE, TWISTD, Program, outcomes, script
 from txremote import connect
 from txremote.blocking.utils.server import ThreadedServer
 
@@ -203,7 +202,7 @@ def test_twistd_has_nothing_to_complain_about(stage):
     """All those clients came and went, and no log has a warning."""
     for server in stage.hosted.values():
         lines = server.output.splitlines()
-        assert not [line for line in lines if re.search(r"#(warn|error|critical)\]", line)]
+        assert not [line for line in lines if TROUBLE.search(line)]
 
 
 def test_a_stock_server_s_second_answer_is_not_waited_for(stage):

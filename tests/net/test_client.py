@@ -1237,7 +1237,8 @@ async def test_a_server_that_is_killed_and_comes_back(tmp_path):
     for number in lost:
         assert isinstance(endings[number][0].value, ConnectionLost)
     assert set(endings) - set(done) <= set(lost)
-    assert 2 <= len(lost) < len(done)
+    assert done
+    assert len(lost) >= 2  # one a life, and those that were made while no server was there
     for life in {pid for pid, _number in events}:
         numbers = [number for pid, number in events if pid == life]
         assert numbers == sorted(set(numbers))

@@ -317,7 +317,7 @@ def test_builders_list_follow_and_kill_jobs(played: Played) -> None:
         ann.expect("Command 'jobs' is not available")
         ann.type("toil thread 60 600")
         admin.type("jobs")
-        number = admin.expect(r"\| +(\d+) +\| work +\| ann ")[1]
+        number = admin.expect(r"\b(\d+) +work +ann ")[1]
         admin.type(f"jobs/follow {number}")
         admin.expect(rf"{number} work: \d+% working")
         admin.type(f"jobs/kill {number}")
