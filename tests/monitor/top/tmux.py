@@ -71,6 +71,7 @@ class Terminal:
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Wait until it shows what matches; return the match."""
         until = time.monotonic() + PATIENCE
+        begins_again_at = time.monotonic() + PATIENCE / 3
         while True:
             shown = self.shown
             found = re.search(pattern, shown, re.M | re.S)
@@ -78,6 +79,10 @@ class Terminal:
                 return found
             if time.monotonic() > until:
                 raise AssertionError(f"no {pattern!r} on the terminal:\n{shown}")
+            if time.monotonic() > begins_again_at and not re.search(r"\w", shown):
+                # a start that draws nothing at all was seen once, on a busy machine
+                self._tmux("respawn-pane", "-k")
+                begins_again_at = until
             time.sleep(0.05)
 
     def wait_until_gone(self, text: str) -> None:
