@@ -64,6 +64,10 @@ class Levels:
         first = self._set.get(NAMESPACE, LogLevel.debug).name
         return ", ".join([first, *(f"{name}={self._set[name].name}" for name in rest)])
 
+    def passes(self, namespace: str, level: NamedConstant) -> bool:
+        """Tell whether events of a level are let through."""
+        return bool(level >= _predicate.logLevelForNamespace(namespace))
+
     def change(self, *written: str) -> None:
         """
         Set levels; those that are not named stay.

@@ -31,7 +31,6 @@ def lines(log: Any) -> list[str]:
     ("kind", "level", "owner", "who"),
     [
         ("asyncommands", "info", "ann", "ann"),
-        ("asyncommands", "info", "", "the program"),
         ("commands", "debug", "two\nlines", r"'two\nlines'"),
     ],
 )
@@ -54,6 +53,20 @@ def test_a_task_is_told_of_when_it_is_submitted_killed_and_at_its_end(
     assert ended.startswith(f"{level}] the task 1 of {who} ended after ")
     assert ended.endswith(f" s: count, {task.status}")
     assert "secret" not in log.text()
+
+
+def test_tasks_of_the_program_s_own_are_told_of_only_if_somebody_kills_them() -> None:
+    """There may be thousands a second."""
+    clock = Clock()
+    keeper = TaskKeeper(reactor=clock)
+    with logged() as log:
+        task = keeper.add("asyncommands", Call(endless, ("secret",)), ["count", "secret"])
+        clock.pump([0.5, 0.5])
+        task_log.killed(task, "bob at unix")
+        task.kill()
+        clock.pump([1.0] * 3)
+    assert task.done
+    assert lines(log) == ["info] bob at unix kills the task 1 of the program: count"]
 
 
 @pytest.mark.parametrize(

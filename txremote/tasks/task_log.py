@@ -3,6 +3,7 @@ The log of tasks: who has submitted which, who kills one, and how each ends.
 
 A command's name is logged, and never its arguments. What runs in the background is an event of
 level *info*; a command that its user waits for is a detail, and so is a built-in one, but ``kill``.
+Tasks that the program itself submits are its own business, and there may be thousands a second.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 from twisted.logger import LogLevel
 
-from txremote.levels import Logger
+from txremote.levels import Logger, levels
 from txremote.peer.naming import user_text
 from txremote.tasks.task import Task
 
@@ -23,7 +24,9 @@ _ACTIONS: Final = frozenset({"kill"})
 
 
 def submitted(task: Task) -> None:
-    """Log a new task."""
+    """Log a new task of somebody's."""
+    if not _is_told(task):
+        return
     _log.emit(
         _level(task),
         "{who} submitted the task {number}: {command}",
@@ -54,7 +57,9 @@ def killed(task: Task, who: str) -> None:
 
 
 def ended(task: Task) -> None:
-    """Log the end of a task."""
+    """Log the end of a task of somebody's."""
+    if not _is_told(task):
+        return
     _log.emit(
         _level(task),
         "the task {number} of {who} ended after {seconds:.1f} s: {command}, {status}",
@@ -64,6 +69,11 @@ def ended(task: Task) -> None:
         command=_command(task.arglist),
         status=task.status,
     )
+
+
+def _is_told(task: Task) -> bool:
+    # asked first, as an event that nobody sees costs as much as a short task
+    return bool(task.owner) and levels.passes(_log.namespace, _level(task))
 
 
 def _level(task: Task) -> Any:
