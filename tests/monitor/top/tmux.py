@@ -41,8 +41,9 @@ class Terminal:
 
     def _tmux(self, *words: str) -> str:
         command = ["tmux", "-u", "-f", "/dev/null", "-S", self._socket, *words]
-        # readline, which pytest has imported, puts LINES and COLUMNS where only C sees them
-        env = dict(os.environ)
+        # readline, which pytest imports, sets LINES and COLUMNS where only C sees them, and
+        # pytest-xdist's processes get them as their own; textual believes them
+        env = {name: os.environ[name] for name in os.environ.keys() - {"LINES", "COLUMNS"}}
         return subprocess.run(
             command, capture_output=True, text=True, timeout=PATIENCE, check=True, env=env
         ).stdout
@@ -71,7 +72,6 @@ class Terminal:
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Wait until it shows what matches; return the match."""
         until = time.monotonic() + PATIENCE
-        begins_again_at = time.monotonic() + PATIENCE / 3
         while True:
             shown = self.shown
             found = re.search(pattern, shown, re.M | re.S)
@@ -79,10 +79,6 @@ class Terminal:
                 return found
             if time.monotonic() > until:
                 raise AssertionError(f"no {pattern!r} on the terminal:\n{shown}")
-            if time.monotonic() > begins_again_at and not re.search(r"\w", shown):
-                # a start that draws nothing at all was seen once, on a busy machine
-                self._tmux("respawn-pane", "-k")
-                begins_again_at = until
             time.sleep(0.05)
 
     def wait_until_gone(self, text: str) -> None:
