@@ -113,6 +113,21 @@ def test_certificates_are_asked_of_whoever_has_them(monitor: Monitor) -> None:
     assert monitor.certificates() == [row]
 
 
+def test_it_starts_and_measures_where_certificates_cannot_be_told(clock: Clock) -> None:
+    def broken() -> Any:
+        raise OSError("no such folder")
+
+    monitor = Monitor(clock)
+    monitor.watch_certificates(broken)
+    monitor.startService()
+    clock.pump([0.5] * 11)
+    assert len(monitor.series().at) == 1
+    assert {row.text for row in monitor.log()} == {
+        "the certificates cannot be looked at: no such folder"
+    }
+    monitor.stopService()
+
+
 def test_warnings_are_kept_while_it_runs(clock: Clock) -> None:
     monitor = Monitor(clock)
     Logger("txremote").warn("before")

@@ -280,7 +280,7 @@ class Monitor(Reader, TwistedService):
         now = self._clock.seconds()
         self._point_due = now + STEP
         self._exported.remember(now, self._tables())
-        self._certificates.look(self.certificates())
+        self._look_at_certificates()
         self._heart.beat()
         self._next_beat()
         self._news.start()
@@ -332,7 +332,7 @@ class Monitor(Reader, TwistedService):
         tables = self._tables()
         self._exported.remember(now, tables)
         self._open_files = self._descriptors.look()
-        self._certificates.look(self.certificates())
+        self._look_at_certificates()
         keepers = self._snapshots.keepers.values()
         self._series.add(
             time.time(),
@@ -350,6 +350,12 @@ class Monitor(Reader, TwistedService):
             },
         )
         self._worst_lag = 0.0
+
+    def _look_at_certificates(self) -> None:
+        try:
+            self._certificates.look(self.certificates())
+        except Exception:  # of a function that a program has given
+            _log.failure("the certificates cannot be looked at")
 
     def on_news(self, listener: Callable[[], object]) -> Callable[[], None]:
         """
