@@ -18,9 +18,10 @@ from twisted.internet.defer import maybeDeferred
 from tests.peer.pairs import logged
 from txremote import Connection, ServerService, Service, connect, exposed, get_remote
 from txremote.levels import levels
-from txremote.monitor.asking import ROWS, operations
+from txremote.monitor.asking import operations
 from txremote.monitor.monitor import Monitor
 from txremote.monitor.operating import Operations, Operators, pairs
+from txremote.monitor.rows import ROWS
 from txremote.net.client_login import log_in
 from txremote.net.login import portal_for
 from txremote.wire.consts import HANDLE_OPERATIONS

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser, Namespace
 from functools import partial
-from urllib.parse import urlsplit
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorCore, IStreamClientEndpoint
@@ -22,6 +21,7 @@ from txremote.commands.command import DONE, FAILED, INTERRUPTED, NOT_MADE, Comma
 from txremote.commands.running import run_in_reactor
 from txremote.errors import ConnectionLost
 from txremote.eventloop.reactor import chosen_reactor
+from txremote.monitor.address import admin_address
 from txremote.net.connect import connect
 from txremote.net.tls import client_from_string, unchecked_client
 from txremote.not_reached import NotReached
@@ -33,7 +33,6 @@ from txremote.wire.naming import one_line
 # seconds after which a socket that did not answer over the wire is asked by HTTP, too
 _SOON = 0.5
 _LONGEST = 64 * 1024  # bytes of an answer that are read
-_SCHEMES = {"http": ("tcp", 80), "https": ("tls", 443)}
 
 
 class NotReady(Exception):
@@ -79,18 +78,16 @@ def _timed_out(result: object, _seconds: float) -> object:
     return result
 
 
-def _place_of(address: str) -> str:
+def _place_of(written: str) -> str:
     """Return the server's name of an ``http:`` address."""
-    parts = urlsplit(address)
-    kind, usual = _SCHEMES[parts.scheme]
     try:
-        port = usual if parts.port is None else parts.port
+        address = admin_address(written)
     except ValueError:
-        port = 0
-    if not parts.hostname or not port or parts.path.strip("/") or parts.query or parts.username:
-        raise NotReached(f"{address!r} is no admin address: it is http://HOST:PORT")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{kind}:{host}:{port}"
+        address = None
+    if address is None or not (address.host and address.port):
+        raise NotReached(f"{written!r} is no admin address: it is http://HOST:PORT")
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{'tls' if address.tls else 'tcp'}:{host}:{address.port}"
 
 
 async def _ask(reactor: Reactor, server: Server, by_http: bool) -> None:

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Final
 from twisted.internet.defer import Deferred
 
 from txremote.commands.command import DONE, INTERRUPTED, NOT_MADE, Command, complain
+from txremote.monitor.address import AdminAddress, admin_address
 from txremote.not_reached import NotReached
 from txremote.reaching import Server, add_server_options, reach, server_of
 from txremote.wire.naming import one_line
 
 if TYPE_CHECKING:
-    from txremote.monitor.top.http import AdminAddress
     from txremote.monitor.top.sources import Source, WireSource
     from txremote.peer.connection import Connection
 
@@ -127,8 +127,6 @@ def _print_once(wanted: str) -> Show:
 
 def _source_of(options: Namespace) -> Source:
     """Return where the rows come from. NotReached, OSError, ValueError: the options are wrong."""
-    from txremote.monitor.top.http import admin_address
-
     address = admin_address(options.server) if options.login is None else None
     if address is not None:
         return _http_source(options, address)

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from txremote.wire.naming import readable
+
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
@@ -49,8 +51,7 @@ def issuer_of(certificate: Certificate) -> str:
 
 
 def _plain(text: str) -> str:
-    text = text[:_LONGEST]
-    return text if text.isprintable() else repr(text)
+    return readable(text[:_LONGEST])
 
 
 def names_of(certificate: Certificate) -> list[str]:

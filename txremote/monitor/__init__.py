@@ -5,6 +5,7 @@ Everything hangs on one object. The page, the metrics and ``txremote top`` ask t
 its rows, and look into no connection or pool themselves.
 
 ``actions``  what an operator may do: close a connection, kill a task
+``address``  where an admin site is, as commands are told
 ``asking``  an operator's client: the same rows, over the wire
 ``callstats``  figures of calls: how many, how many failed, how long they took
 ``certificates``  the certificates of a server, as an operator has to know them

@@ -9,47 +9,19 @@ may have more fields, which are left out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from twisted.internet.defer import Deferred
 
 from txremote.errors import RemoteProtocolError
-from txremote.monitor.rows import (
-    CallRow,
-    CertificateRow,
-    ConnectionRow,
-    ListenerRow,
-    LogRow,
-    MethodRow,
-    ObjectRow,
-    Overview,
-    PoolRow,
-    Series,
-    SlowCall,
-    TaskOutput,
-    TaskRow,
-)
+from txremote.monitor.rows import ROWS, Overview, Series, TaskOutput
 from txremote.peer.connection import Connection
 from txremote.refs.reference import RemoteReference
 from txremote.wire.consts import FEATURE_OPERATIONS, HANDLE_OPERATIONS
 from txremote.wire.record import Record
 
 T = TypeVar("T")
-
-#: The kinds of rows, by the name of the operation that gives a list of them.
-ROWS: Final[dict[str, type[msgspec.Struct]]] = {
-    "calls": CallRow,
-    "certificates": CertificateRow,
-    "connections": ConnectionRow,
-    "listeners": ListenerRow,
-    "log": LogRow,
-    "methods": MethodRow,
-    "objects": ObjectRow,
-    "pools": PoolRow,
-    "slowest": SlowCall,
-    "tasks": TaskRow,
-}
 
 
 async def operations(connection: Connection) -> RemoteOperations:

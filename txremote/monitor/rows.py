@@ -8,6 +8,7 @@ passed `plain`: they are short, printable and can be encoded, and they are still
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -237,3 +238,18 @@ class Health(Struct, frozen=True):
     healthy: bool
     ready: bool
     reasons: tuple[str, ...]
+
+
+#: The kinds of rows, by the name of the method of `Monitor` that gives a list of them.
+ROWS: Final[Mapping[str, type[Struct]]] = {
+    "calls": CallRow,
+    "certificates": CertificateRow,
+    "connections": ConnectionRow,
+    "listeners": ListenerRow,
+    "log": LogRow,
+    "methods": MethodRow,
+    "objects": ObjectRow,
+    "pools": PoolRow,
+    "slowest": SlowCall,
+    "tasks": TaskRow,
+}

@@ -28,6 +28,12 @@ def pem_certificates(path: str) -> list[bytes]:
     return found
 
 
+def stamp_of(path: str) -> tuple[int, int, int]:
+    """Return what changes when a file is renewed. OSError: it is not there."""
+    seen = os.stat(path)
+    return seen.st_mtime_ns, seen.st_size, seen.st_ino
+
+
 class CertificateFile:
     """
     The certificates in a file.
@@ -38,14 +44,13 @@ class CertificateFile:
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
-        self._stamp: object = None
+        self._stamp: tuple[int, int, int] | None = None
         self._found: list[Certificate] = []
 
     def certificates(self) -> list[Certificate]:
         """Return the certificates; those that were read last where the file cannot be read now."""
         try:
-            seen = os.stat(self.path)
-            stamp = seen.st_mtime_ns, seen.st_size, seen.st_ino
+            stamp = stamp_of(self.path)
             if stamp != self._stamp:
                 self._found = _read(self.path)
                 self._stamp = stamp

@@ -9,7 +9,6 @@ checks it before it reads a byte of txremote's.
 
 from __future__ import annotations
 
-import os
 from ssl import CERT_REQUIRED, SSLContext
 from typing import Any
 
@@ -27,7 +26,7 @@ from zope.interface import implementer
 
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.levels import Logger
-from txremote.net.certificate_files import pem_certificates
+from txremote.net.certificate_files import pem_certificates, stamp_of
 from txremote.net.tls_checks import CheckingClient, first_bytes, note_refused
 from txremote.net.unixsockets import server_endpoint
 from txremote.refs.clock import EventLoop, Reactor
@@ -86,7 +85,7 @@ class Credentials:
         """Return what changes with the files; None: one is just being replaced."""
         paths = [path for path in (self._cert, self._key, self._ca) if path is not None]
         try:
-            return tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in map(os.stat, paths))
+            return tuple(map(stamp_of, paths))
         except OSError:
             return None
 

@@ -18,7 +18,7 @@ from txremote.peer.calling import (
     set_attribute,
 )
 from txremote.peer.handlers import HANDLERS, Handler
-from txremote.wire.naming import class_name
+from txremote.wire.naming import class_name, readable
 
 _LONGEST: Final = 200  # characters of a name that a peer has chosen
 _MOST: Final = 5  # methods that a sentence names
@@ -41,15 +41,20 @@ class Asked(Protocol):
     args: tuple[Any, ...]
 
 
+def handler_in(function: Any) -> Any:
+    """Return the handler of a request's function: where that is wrapped, what is in it."""
+    if type(function) is not partial or not function.args:
+        return function
+    first, *rest = function.args  # its arguments are values, or it is passed on by its number
+    return HANDLERS[rest[0]].function if rest and type(rest[0]) is int else first
+
+
 def called_by(request: Asked) -> Called:
     """Return the object and the name that a request is about; it holds no arguments."""
     args = request.args
     if len(args) < 2:
         return args
-    handler: Any = request.handler
-    if type(handler) is partial:  # its arguments are values, or it is passed on by its number
-        first, *rest = handler.args
-        handler = HANDLERS[rest[0]].function if rest and type(rest[0]) is int else first
+    handler = handler_in(request.handler)
     is_name = type(args[1]) is str or handler is call_path
     return args[:2] if is_name and handler in NAMED else args[:1]
 
@@ -72,8 +77,7 @@ def called_text(called: Called) -> str:
     for name in names:
         parts = name if type(name) is tuple else (name,)
         text = ".".join([text, *(part for part in parts if type(part) is str)])
-    text = text[:_LONGEST]
-    return text if text.isprintable() else repr(text)
+    return readable(text[:_LONGEST])
 
 
 def _own_name(target: Any) -> object:

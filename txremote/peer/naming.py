@@ -12,6 +12,8 @@ from typing import Protocol
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 
+from txremote.wire.naming import readable
+
 _LONGEST_USER = 100  # characters of a name; with more its beginning is shown
 
 
@@ -48,7 +50,7 @@ def user_text(user: str) -> str:
     """Return a user's name for a log of lines: on one line, and not endless."""
     if len(user) > _LONGEST_USER:
         user = f"{user[:_LONGEST_USER]}..."
-    return user if user.isprintable() else repr(user)
+    return readable(user)
 
 
 def about(connection: Named) -> dict[str, object]:

@@ -9,13 +9,11 @@ to `LONGEST` characters.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Final
 
+from txremote.peer.called import handler_in
 from txremote.peer.handlers import HANDLERS
-from txremote.peer.inbound import pass_on_to
-from txremote.peer.with_values import call_with_values
 from txremote.refs.netref import is_base_netref
 from txremote.refs.reference import RemoteReference
 from txremote.wire import consts
@@ -60,12 +58,7 @@ _FUNCTIONS = frozenset({FunctionType, MethodType, BuiltinFunctionType})
 
 def handler_of(function: Any) -> int | None:
     """Return the number of the request that a function serves, if it is known."""
-    if type(function) is not partial:
-        return _NUMBERS.get(function)
-    if function.func is pass_on_to:
-        number: int = function.args[1]
-        return number
-    return _NUMBERS.get(function.args[0]) if function.func is call_with_values else None
+    return _NUMBERS.get(handler_in(function))
 
 
 def called_by_path(service: str, names: tuple[object, ...]) -> Called:

@@ -94,6 +94,11 @@ def one_line(text: str) -> str:
     return "".join(each if each.isprintable() else " " for each in text)
 
 
+def readable(text: str) -> str:
+    """Return a text that may be hostile as it is, or with what is not printable, as its repr."""
+    return text if text.isprintable() else repr(text)
+
+
 def printable(text: str) -> str:
     """Return a text of several lines as `one_line` returns each."""
     return "\n".join(map(one_line, text.split("\n")))

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from tests.monitor.top.yard import HOSTILE
-from txremote.monitor.asking import ROWS
-from txremote.monitor.rows import ConnectionRow, ObjectRow, Series, TaskRow
+from txremote.monitor.rows import ROWS, ConnectionRow, ObjectRow, Series, TaskRow
 from txremote.monitor.top.views import (
     MOST_SHOWN,
     VIEWS,

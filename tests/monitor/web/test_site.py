@@ -16,7 +16,6 @@ from txremote.monitor import rows
 from txremote.monitor.web import site as site_module
 from txremote.monitor.web.events import VIEWS
 from txremote.monitor.web.guards import SECURITY_HEADERS, Guard
-from txremote.monitor.web.tables import TABLES
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +62,7 @@ async def test_health_needs_no_token_and_tells_only_reasons() -> None:
 async def test_every_table_is_there_as_json() -> None:
     """Rows as the monitor has them; hostile text is a JSON string."""
     async with served(MadeUpMonitor()) as (_site, client):
-        for name in TABLES:
+        for name in rows.ROWS:
             answer = await client.ask(f"/api/{name}.json")
             assert (answer.code, answer.header("Content-Type")) == (200, "application/json")
             assert isinstance(answer.value, list)

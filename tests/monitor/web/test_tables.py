@@ -10,7 +10,7 @@ import pytest
 from tests.monitor.web.made_up import HOSTILE, MadeUpMonitor, row
 from txremote.monitor import rows
 from txremote.monitor.monitor import Monitor
-from txremote.monitor.web.tables import TABLES, Choice, choice_of, choose, keyed, read_table
+from txremote.monitor.web.tables import KEYS, Choice, choice_of, choose, keyed, read_table
 
 METHODS = [
     row(rows.MethodRow, method="b", calls=2, p99=None),
@@ -71,8 +71,9 @@ def test_hostile_text_is_json() -> None:
 
 def test_each_table_is_a_method_of_the_monitor() -> None:
     """Its rows have the fields that name them."""
-    for name, table in TABLES.items():
+    for name, row_type in rows.ROWS.items():
         assert callable(getattr(Monitor, name))
-        assert set(table.key) <= set(table.row.__struct_fields__)
+        assert set(KEYS.get(name, ())) <= set(row_type.__struct_fields__)
+    assert KEYS.keys() <= rows.ROWS.keys()
     monitor = MadeUpMonitor()
     assert read_table(monitor, "log") == monitor.tables["log"]  # type: ignore[arg-type]

@@ -14,46 +14,19 @@ import ssl
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from time import monotonic
 from typing import Any, Final, TypeVar, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
-from txremote.monitor.asking import ROWS
-from txremote.monitor.rows import Overview, Series, TaskOutput
+from txremote.monitor.address import AdminAddress
+from txremote.monitor.rows import ROWS, Overview, Series, TaskOutput
 from txremote.monitor.top.sources import Refused, SourceGone
 
 T = TypeVar("T")
 
 #: Bytes of an answer, at most: a page of rows has some hundred thousand.
 MOST_BYTES: Final = 32 << 20
-
-
-class AdminAddress(Struct, frozen=True):
-    """Where an admin site is: a UNIX socket's path, or a host and a port, with TLS or without."""
-
-    path: str = ""
-    host: str = ""
-    port: int = 0
-    tls: bool = False
-
-
-def admin_address(written: str) -> AdminAddress | None:
-    """
-    Return the admin site that is named by a URL or as ``unix:PATH``; None if it is another name.
-
-    Raises:
-        ValueError: It is a URL of something else.
-    """
-    if written.startswith("unix:"):
-        return AdminAddress(path=written.removeprefix("unix:"))
-    if not written.startswith(("http://", "https://")):
-        return None
-    parts = urlsplit(written)
-    if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("say http://HOST:PORT, with nothing behind it")
-    tls = parts.scheme == "https"
-    return AdminAddress(host=parts.hostname or "", port=parts.port or (443 if tls else 80), tls=tls)
 
 
 class _UnixConnection(HTTPConnection):

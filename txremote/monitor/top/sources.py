@@ -41,7 +41,7 @@ class Source(Protocol):
         """Return the process as a whole."""
 
     async def rows(self, kind: str) -> list[Struct]:
-        """Return rows of a kind: a name of `txremote.monitor.asking.ROWS`."""
+        """Return rows of a kind: a name of `txremote.monitor.rows.ROWS`."""
 
     async def series(self) -> Series:
         """Return the figures of the last hour."""

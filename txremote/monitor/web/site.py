@@ -19,11 +19,12 @@ from twisted.internet.interfaces import IReactorTime
 
 from txremote.levels import Logger
 from txremote.monitor.monitor import Monitor
+from txremote.monitor.rows import ROWS
 from txremote.monitor.web.assets import read_assets
 from txremote.monitor.web.channel import BoundedRequest, ChannelFactory
 from txremote.monitor.web.events import MOST_STREAMS, VIEWS, Streams
 from txremote.monitor.web.guards import SECURITY_HEADERS, Guard
-from txremote.monitor.web.tables import TABLES, choice_of, choose, read_table
+from txremote.monitor.web.tables import choice_of, choose, read_table
 from txremote.peer.logging import RateLimitedCount
 from txremote.peer.naming import address_text
 
@@ -129,7 +130,7 @@ class AdminSite(ChannelFactory):
             ("GET", "/api/session.json", self._session),
             ("GET", "/api/overview.json", lambda _request: in_json(monitor.overview())),
             ("GET", "/api/series.json", lambda _request: in_json(monitor.series())),
-            ("GET", f"/api/({'|'.join(TABLES)})\\.json", self._table),
+            ("GET", f"/api/({'|'.join(ROWS)})\\.json", self._table),
             ("GET", r"/api/tasks/([^/]+)/(\d{1,9})/output\.json", self._output),
             ("POST", "/logout", self._logout),
             ("POST", r"/api/connections/(\d{1,15})/close", self._close),

@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from txremote.monitor import rows
 from txremote.monitor.monitor import Monitor
+from txremote.monitor.rows import ROWS
 
 #: Rows of a table that are sent, if a client does not ask for fewer, and at most.
 MOST_ROWS: Final = 1000
@@ -26,25 +26,14 @@ LONGEST_FILTER: Final = 200
 Row = msgspec.Struct
 
 
-class Table(NamedTuple):
-    """A table's rows, and the fields that name one; none where only the whole row does."""
-
-    row: type[Row]
-    key: tuple[str, ...] = ()
-
-
-#: The tables, each by the name of the method of `Monitor` that gives its rows.
-TABLES: Final[Mapping[str, Table]] = {
-    "listeners": Table(rows.ListenerRow, ("server", "address")),
-    "connections": Table(rows.ConnectionRow, ("number",)),
-    "calls": Table(rows.CallRow),
-    "slowest": Table(rows.SlowCall),
-    "methods": Table(rows.MethodRow, ("method",)),
-    "objects": Table(rows.ObjectRow, ("class_name",)),
-    "pools": Table(rows.PoolRow, ("name",)),
-    "tasks": Table(rows.TaskRow, ("console", "number")),
-    "certificates": Table(rows.CertificateRow),
-    "log": Table(rows.LogRow),
+#: The fields that name a row; of other kinds only the whole row does.
+KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "listeners": ("server", "address"),
+    "connections": ("number",),
+    "methods": ("method",),
+    "objects": ("class_name",),
+    "pools": ("name",),
+    "tasks": ("console", "number"),
 }
 
 
@@ -81,7 +70,7 @@ def choice_of(arguments: Mapping[bytes, list[bytes]], table: str) -> Choice:
         raise ValueError(f"limit is a number from 1 to {MOST_ROWS}")
     if len(words.get(b"filter", "")) > LONGEST_FILTER:
         raise ValueError(f"filter is a text of at most {LONGEST_FILTER} characters")
-    fields = TABLES[table].row.__struct_fields__
+    fields = ROWS[table].__struct_fields__
     if sort and sort.removeprefix("-") not in fields:
         raise ValueError(f"sort is one of {', '.join(fields)}, or one of them behind a minus")
     return Choice(words.get(b"filter", "").lower(), sort, int(limit))
@@ -116,7 +105,7 @@ def _has(row: Row, text: str) -> bool:
 
 def keyed(table: str, found: Sequence[Row]) -> dict[str, bytes]:
     """Return rows in JSON by their keys, in their order."""
-    fields = TABLES[table].key
+    fields = KEYS.get(table)
     encoded = [_ENCODER.encode(row) for row in found]
     if fields:
         return {
