@@ -48,6 +48,11 @@ STOCK_SERVERS = [
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# readline sets these in pytest's own process, and those of pytest-xdist get them. Programs that
+# tests start on a terminal would believe them, and not the terminal.
+for _name in ("LINES", "COLUMNS"):
+    os.environ.pop(_name, None)
+
 LOOPS = LoopWatch()
 
 # A shell that runs the suite in the background has SIGINT ignored, and so would have every

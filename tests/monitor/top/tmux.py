@@ -41,9 +41,8 @@ class Terminal:
 
     def _tmux(self, *words: str) -> str:
         command = ["tmux", "-u", "-f", "/dev/null", "-S", self._socket, *words]
-        # readline, which pytest imports, sets LINES and COLUMNS where only C sees them, and
-        # pytest-xdist's processes get them as their own; textual believes them
-        env = {name: os.environ[name] for name in os.environ.keys() - {"LINES", "COLUMNS"}}
+        # readline, which pytest has imported, puts LINES and COLUMNS where only C sees them
+        env = dict(os.environ)
         return subprocess.run(
             command, capture_output=True, text=True, timeout=PATIENCE, check=True, env=env
         ).stdout
