@@ -37,6 +37,7 @@ ROOMS = [
     {"service", "classic"},
     {"views"},
     {"eventloop"},
+    {"registry"},
     {"blocking", "net"},
     {"work"},
     {"tracing"},

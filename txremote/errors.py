@@ -23,6 +23,8 @@ Every exception txremote raises, in one tree.
     │   ├── SourceFailed (RuntimeError)     a limited source raised an error
     │   │   └── SourceRefused                   a limited source has what it may not have
     │   ├── NoSandbox (RuntimeError)        a limited source needs a sandbox, and there is none
+    │   ├── RegistryUnreachable (ConnectionError)   a registry that does not answer
+    │   ├── RegistryRefused (RuntimeError)  a registry does not do what it was asked
     │   ├── ContainerError (TypeError)      no container of commands, or none that can be made
     │   └── UsageError (ValueError)         a command line that its command does not take
     ├── ConnectionLost (twisted.internet.error.ConnectionLost, EOFError)
@@ -168,6 +170,14 @@ class SourceRefused(SourceFailed):
 
 class NoSandbox(TxRemoteError, RuntimeError):
     """A limited source is to run in a sandbox, and there is no bubblewrap that works."""
+
+
+class RegistryUnreachable(TxRemoteError, ConnectionError):
+    """A registry did not answer in its time. The message has its address."""
+
+
+class RegistryRefused(TxRemoteError, RuntimeError):
+    """A registry has answered that it does not do what it was asked. The message says why."""
 
 
 class ContainerError(TxRemoteError, TypeError):
