@@ -32,6 +32,7 @@ ROOMS = [
     {"values"},
     {"config", "importing", "servername", "versions"},
     {"refs"},
+    {"topics"},
     {"gate"},
     {"peer"},
     {"service", "classic"},
