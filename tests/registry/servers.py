@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.processes import Program, free_port
+from txremote.registry.serving import RegistryServer
 
 
 class Redis:
@@ -67,3 +69,14 @@ def stock_registry(*words: str, folder: Path | None = None) -> Iterator[int]:
     with Program(*command, env=env) as program:
         program.wait_for("server started on")
         yield port
+
+
+@asynccontextmanager
+async def running_registry(**options: Any) -> AsyncIterator[RegistryServer]:
+    """Run ours on a free port of loopback."""
+    server = RegistryServer(port=0, **options)
+    server.startService()
+    try:
+        yield server
+    finally:
+        await server.stopService()

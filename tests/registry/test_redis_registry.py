@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,19 +13,11 @@ from tests.aio.loops import run_in
 from tests.net.servers import until
 from tests.registry.servers import Redis
 from txremote.aio.loop import AsyncioLoop
-from txremote.errors import RegistryUnreachable
 from txremote.registry import redis_registry
 from txremote.registry.choosing import registry_from
 from txremote.registry.ports import Place
 from txremote.registry.redis_registry import RedisRegistry
 from txremote.registry.urls import registry_url
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    """One that all tests share, but for those that kill theirs. It wants a password."""
-    with Redis(tmp_path_factory.mktemp("redis"), password="s3cret") as running:
-        yield running
 
 
 async def use(registry: Any) -> None:
@@ -66,22 +56,6 @@ def test_the_same_with_asyncio(redis: Redis) -> None:
     run_in("stock", program)
 
 
-@pytest.mark.parametrize(
-    ("password", "sentence"),
-    [("", "Authentication required"), (":wrong@", "WRONGPASS")],
-)
-@pytest_twisted.ensureDeferred
-async def test_a_wrong_password_is_an_error_and_stands_in_none(
-    redis: Redis, password: str, sentence: str
-) -> None:
-    registry = registry_from(f"redis://{password}127.0.0.1:{redis.port}", reactor)
-    with pytest.raises(RegistryUnreachable, match=sentence) as caught:
-        await registry.find("shop")
-    assert f"redis://127.0.0.1:{redis.port}" in str(caught.value)
-    assert ":wrong" not in str(caught.value)
-    await registry.close()
-
-
 @pytest_twisted.ensureDeferred
 async def test_a_server_that_was_killed_goes_by_its_lease(redis: Redis) -> None:
     """By Redis's own clock; and what nobody renews leaves no key behind."""
@@ -115,36 +89,3 @@ async def test_what_others_write_there_is_no_place(redis: Redis) -> None:
     with pytest.raises(ValueError, match="names of 1 to 200 letters"):
         await registry.find("x" * 201)
     await registry.close()
-
-
-@pytest_twisted.ensureDeferred
-async def test_redis_may_hang_be_killed_and_come_back(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each question ends in its time; watches and entries go on when it is there again."""
-    monkeypatch.setattr(redis_registry, "TIMEOUT", 0.3)
-    with Redis(tmp_path_factory.mktemp("redis")) as redis:
-        registry = RedisRegistry(registry_url(redis.url), reactor, renew_every=0.1)
-        other = RedisRegistry(registry_url(redis.url), reactor)
-        entry = registry.register(("shop",), Place("10.0.0.1", 7))
-        seen: list[int] = []
-        other.watch("shop", lambda places: seen.append(len(places)), every=0.1)
-        await until(lambda: seen[-1:] == [1])
-        redis.signal(signal.SIGSTOP)
-        with pytest.raises(RegistryUnreachable, match=r"no answer within 0.3 s"):
-            await other.find("shop")
-        redis.signal(signal.SIGCONT)
-        assert len(await other.find("shop")) == 1
-        redis.kill()
-        with pytest.raises(RegistryUnreachable, match="cannot be"):
-            await other.find("shop")
-        redis.start()
-        while not await other.find("shop"):  # it had forgotten everything
-            pass
-        await until(lambda: seen[-1] == 1)
-        await entry.leave()
-        assert await other.find("shop") == ()
-        redis.kill()
-        await entry.leave()  # it does not fail
-        await registry.close()
-        await other.close()

@@ -1,0 +1,67 @@
+"""The connection to Redis, which is killed, stopped and started again."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+
+from tests.net.servers import until
+from tests.registry.servers import Redis
+from txremote.errors import RegistryUnreachable
+from txremote.registry import redis_registry
+from txremote.registry.choosing import registry_from
+from txremote.registry.ports import Place
+from txremote.registry.redis_registry import RedisRegistry
+from txremote.registry.urls import registry_url
+
+
+@pytest.mark.parametrize(
+    ("password", "sentence"),
+    [("", "Authentication required"), (":wrong@", "WRONGPASS")],
+)
+@pytest_twisted.ensureDeferred
+async def test_a_wrong_password_is_an_error_and_stands_in_none(
+    redis: Redis, password: str, sentence: str
+) -> None:
+    registry = registry_from(f"redis://{password}127.0.0.1:{redis.port}", reactor)
+    with pytest.raises(RegistryUnreachable, match=sentence) as caught:
+        await registry.find("shop")
+    assert f"redis://127.0.0.1:{redis.port}" in str(caught.value)
+    assert ":wrong" not in str(caught.value)
+    await registry.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_redis_may_hang_be_killed_and_come_back(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question ends in its time; watches and entries go on when it is there again."""
+    monkeypatch.setattr(redis_registry, "TIMEOUT", 0.3)
+    with Redis(tmp_path_factory.mktemp("redis")) as redis:
+        registry = RedisRegistry(registry_url(redis.url), reactor, renew_every=0.1)
+        other = RedisRegistry(registry_url(redis.url), reactor)
+        entry = registry.register(("shop",), Place("10.0.0.1", 7))
+        seen: list[int] = []
+        other.watch("shop", lambda places: seen.append(len(places)), every=0.1)
+        await until(lambda: seen[-1:] == [1])
+        redis.signal(signal.SIGSTOP)
+        with pytest.raises(RegistryUnreachable, match=r"no answer within 0.3 s"):
+            await other.find("shop")
+        redis.signal(signal.SIGCONT)
+        assert len(await other.find("shop")) == 1
+        redis.kill()
+        with pytest.raises(RegistryUnreachable, match="cannot be"):
+            await other.find("shop")
+        redis.start()
+        while not await other.find("shop"):  # it had forgotten everything
+            pass
+        await until(lambda: seen[-1] == 1)
+        await entry.leave()
+        assert await other.find("shop") == ()
+        redis.kill()
+        await entry.leave()  # it does not fail
+        await registry.close()
+        await other.close()
