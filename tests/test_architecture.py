@@ -32,7 +32,7 @@ ROOMS = [
     {"values"},
     {"config", "importing", "servername", "versions"},
     {"refs"},
-    {"topics"},
+    {"streams", "topics"},
     {"gate"},
     {"peer"},
     {"service", "classic"},

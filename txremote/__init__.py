@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     )
     from txremote.refs.reference import RemotePath, RemoteReference
     from txremote.service import Service, VoidService, expose, exposed, restricted, threaded
+    from txremote.streams.source import Stream, stream
     from txremote.tasks.stepping import Progress
     from txremote.tasks.task import Task
     from txremote.values.registry import register_value
@@ -107,6 +108,7 @@ _NAMES = {
     ),
     "txremote.refs.reference": "RemotePath RemoteReference",
     "txremote.service": "Service VoidService expose exposed restricted threaded",
+    "txremote.streams.source": "Stream stream",
     "txremote.tasks.stepping": "Progress",
     "txremote.tasks.task": "Task",
     "txremote.values.registry": "register_value",
@@ -157,6 +159,7 @@ __all__ = [
     "SlaveService",
     "SourceFailed",
     "SourceRefused",
+    "Stream",
     "Task",
     "TxRemoteError",
     "UsageError",
@@ -187,6 +190,7 @@ __all__ = [
     "set_remote",
     "signature_remote",
     "str_remote",
+    "stream",
     "threaded",
     "timed",
     "typed",

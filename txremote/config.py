@@ -306,6 +306,9 @@ class ConnectionConfig:
         1_000, "Most calls of a peer that may be unanswered at once; more of them wait."
     )
     max_waiting: int = _count(10_000, "Most calls of a peer that may wait; more are refused.")
+    max_streams: int = _count(
+        10_000, "Most streams that a peer may read at once over a connection; more are refused."
+    )
     max_unanswered: int = _bytes(
         256 * _MIB,
         "Most bytes of a peer's calls that run or wait; more are refused. One call alone may "

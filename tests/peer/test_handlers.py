@@ -32,6 +32,7 @@ from txremote.wire.consts import (
     HANDLE_CANCEL,
     HANDLE_CLOSE,
     HANDLE_CMP,
+    HANDLE_CREDIT,
     HANDLE_CTXEXIT,
     HANDLE_DEL,
     HANDLE_DELATTR,
@@ -42,6 +43,7 @@ from txremote.wire.consts import (
     HANDLE_HELLO,
     HANDLE_INSPECT,
     HANDLE_INSTANCECHECK,
+    HANDLE_ITEMS,
     HANDLE_OLDSLICING,
     HANDLE_PICKLE,
     HANDLE_PING,
@@ -483,15 +485,15 @@ def test_cancel_of_nothing_is_no_error(peer: Asker) -> None:
 def test_a_handler_that_nobody_knows_is_a_key_error_and_the_connection_lives(
     peer: Asker,
 ) -> None:
-    for handler in (0, 21, 63, 75, 1000, -1, 1 << 70):
+    for handler in (0, 21, 63, 90, 1000, -1, 1 << 70):
         assert peer.ask(handler, peer.service) == RemoteError("KeyError", str(handler))
     assert peer.ask(HANDLE_PING, 1) == 1
 
 
 def test_every_handler_of_the_protocol_is_there() -> None:
-    assert set(HANDLERS) == {*range(1, 21), *range(64, 75)}
+    assert set(HANDLERS) == {*range(1, 21), *range(64, 75), *range(77, 80)}
     unanswered = [number for number, kind in HANDLERS.items() if not kind.answered]
-    assert unanswered == [HANDLE_CLOSE, HANDLE_TRACE]
+    assert unanswered == [HANDLE_CLOSE, HANDLE_TRACE, HANDLE_ITEMS, HANDLE_CREDIT]
 
 
 def test_a_request_whose_entry_says_nothing_is_counted_runs_as_calls_do_and_stays_here(

@@ -21,6 +21,7 @@ from txremote.peer.outbox import Writing
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.blocking_view import BlockingView
 from txremote.refs.ports import Answer
+from txremote.refs.reading import IncomingStream
 from txremote.service import Service, check_service, config_of, instantiate
 from txremote.wire.messages import Dialect, dialect_named
 
@@ -123,6 +124,20 @@ class BlockingConnection(BlockingView):
             result = AsyncResult(sent, self._executor.driver, cancel)
         pump.io.flush()
         return result
+
+    def leave_stream(self, incoming: IncomingStream) -> None:
+        """Leave a stream now, or when the connection is used next."""
+        pump = self._pump
+        # The loop was left, or this is the garbage collector in the middle of anything: so no lock
+        # is waited for, and none is entered twice.
+        if pump.entered or not pump.lock.acquire(blocking=False):
+            incoming.leave()
+            return
+        try:
+            incoming.leave_now()
+        finally:
+            pump.lock.release()
+        pump.io.flush_soon()
 
     @property
     def peer_x509(self) -> Certificate | None:

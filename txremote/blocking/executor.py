@@ -109,6 +109,22 @@ class ScriptExecutor:
             call()
         self._greeting = None
 
+    def step(self, connection: Connection, function: Callable[[], object]) -> Any:
+        """Queue it."""
+        stepping: Deferred[Any] = Deferred(lambda _stepping: None)
+
+        def run() -> None:
+            self._inbox.wake_one()
+            result = function()
+            self.pump.check_process()
+            with self.pump.lock:
+                self.fire(stepping, result)
+            self.pump.io.flush()
+
+        self._inbox.items.append(run)
+        self._inbox.wake_one()
+        return stepping
+
     def in_thread(self, connection: Connection, call: ThreadedCall) -> Deferred[Any]:
         """Run a threaded method in a thread of its own."""
         outcome: Deferred[Any] = Deferred()

@@ -159,6 +159,23 @@ class LaneExecutor(LoopExecutor):
         except TooManyThreads:
             running.errback(Failure())
 
+    def step(self, connection: Connection, function: Callable[[], object]) -> Any:
+        """Run it in the lane."""
+        stepping: Deferred[object] = Deferred(lambda _stepping: None)
+
+        def run() -> None:
+            self.loop.callFromThread(finish, function())
+
+        def finish(result: object) -> None:
+            if not stepping.called:
+                stepping.callback(result)
+
+        try:
+            self._lane.post(run)
+        except TooManyThreads:
+            stepping.errback(Failure())
+        return stepping
+
     def let_go(self, connection: Connection, held: list[object]) -> None:
         """Empty it in the lane, between two requests."""
         # not yet: the request that gives it back has it, too

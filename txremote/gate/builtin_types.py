@@ -18,6 +18,7 @@ import weakref
 from collections.abc import Iterable, Reversible
 
 from txremote.gate.threaded import ThreadedMethod
+from txremote.streams.source import Stream
 
 #: Types whose instances travel by value, so that no object here is meant.
 BY_VALUE = frozenset(
@@ -69,6 +70,10 @@ _NEVER_HANDED_OUT: dict[type, str] = {
 CLOSED: dict[type, frozenset[str]] = {
     types.GeneratorType: frozenset({"send", "throw", "close"}),
     types.AsyncGeneratorType: frozenset({"__aiter__", "__anext__", "asend", "athrow", "aclose"}),
+    Stream: frozenset(
+        {"__iter__", "__next__", "__aiter__", "__anext__", "send", "throw", "close"}
+        | {"asend", "athrow", "aclose"}
+    ),
     types.CoroutineType: frozenset(),
     **{kind: frozenset() for kind in (*_NEVER_HANDED_OUT, *map(type, _ITERATORS))},
 }

@@ -29,12 +29,15 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``halfway``  `Halfway`: how far a path came at its owner, where it goes on elsewhere
 ``hooks``  a service's hooks, ``on_connect`` and ``on_disconnect``: called, waited for, logged
 ``immediate``  executor, driver and guard of a connection in memory
+``incoming``  streams of the peer's that are read here, and all of a connection
 ``introduction``  how the connecting side introduces itself
+``lasting``  `Lasting`: what a request returns that takes as long as it takes
 ``logging``  the events of a connection, and how many of them are logged
 ``memory_budget``  the memory that the connections of a listener hold together, in bytes
 ``observing``  requests that are timed, for an observer of calls
 ``naming``  how the log names a peer: by its address, and by its user where it has logged in
 ``reading``  messages of the peer's: a request of its own, or the answer to one of ours
+``outgoing``  streams of ours that the peer reads
 ``references``  both reference tables of a connection, as boxing asks for them
 ``request``  one request of the peer: where it runs, and how it gets its answer
 ``stock_copying``  copies of a stock peer's objects, for parameters that are annotated as values

@@ -20,10 +20,11 @@ from twisted.internet.defer import Deferred, succeed
 
 from txremote.levels import Logger
 from txremote.peer.variables import Within
+from txremote.streams.source import Stream
 
 _log = Logger("txremote")
 
-_GENERATORS = frozenset({GeneratorType, AsyncGeneratorType})
+_GENERATORS = frozenset({GeneratorType, AsyncGeneratorType, Stream})
 
 
 class Executor(Protocol):
@@ -86,7 +87,7 @@ class Closings:
 
 
 def is_generator(obj: object) -> bool:
-    """Tell whether an object is a generator, of either kind."""
+    """Tell whether an object is a generator, of either kind, or a stream, which may have one."""
     return type(obj) in _GENERATORS
 
 

@@ -18,6 +18,7 @@ from txremote.gate.threaded import BlockingCall, ThreadedCall
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.peer.checked import Checked
 from txremote.peer.halfway import Halfway
+from txremote.peer.lasting import Lasting
 from txremote.peer.ports import ConnectionPort
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.outcome import Outcome, can_be_failure
@@ -70,6 +71,8 @@ def awaited(result: Any, connection: ConnectionPort) -> Any:
             return value.addCallback(_halfway, result.position)
         if value is not result.value:  # a Deferred that has fired
             return Halfway(result.position, value)
+    if kind is Lasting:
+        return result.begin()
     return result
 
 

@@ -292,6 +292,12 @@ class CallLedger(Generic[R]):
         self._held -= 2
         self.start_waiting()
 
+    def make_room(self, calls: int) -> None:
+        """Let so many calls more run at once, or fewer: a stream is to hold up none."""
+        self._max_calls += calls
+        if self.waiting and calls > 0:
+            self.start_waiting()
+
     def take_in(self, size: int) -> int:
         """Count bytes that were fetched for a call, and return how many. Raises as `admit`."""
         if size and self.size + size > self._max_unanswered:

@@ -34,6 +34,7 @@ from txremote.peer.executor import Executor
 from txremote.peer.exports import ClassNumbers, ExportTable
 from txremote.peer.imports import ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
+from txremote.peer.incoming import Incoming, Streams
 from txremote.peer.introduction import introduce
 from txremote.peer.lifecycle import CLOSED, CLOSING, CONNECTING, HANDSHAKING, OPEN, State, following
 from txremote.peer.memory_budget import MemoryBudget, MemoryShare
@@ -112,6 +113,7 @@ class Connection(protocol.Protocol):
         knows_peer: Whether this side has dialled the peer, or it has said that it is a
             txremote.
         opened: When it was made, on its clock.
+        streams: Those that are sent or read, or None.
         peer_stopping: Whether the peer has said that it will stop: it refuses new calls.
         on_peer_stopping: Called when the peer says so, once.
     """
@@ -145,6 +147,7 @@ class Connection(protocol.Protocol):
         "peer_stopping",
         "service",
         "state",
+        "streams",
         "user",
     )
 
@@ -186,6 +189,7 @@ class Connection(protocol.Protocol):
         self._when_ended = ended
         self._view: Any = None
         self._root: RemoteReference | None = None
+        self.streams: Streams | None = None  # most connections have none
         self._greeted = False  # whether the service knows of the connection
         reader = FrameReader(config.limits)
         reader.in_steps = executor.turns is not None
@@ -474,6 +478,23 @@ class Connection(protocol.Protocol):
             self.check_process()
         self._guard.check()
         return self.outbound.call(reference, names, args, kwargs, deadline)
+
+    def streams_begun(self) -> Streams:
+        """Return its streams, in which there may be none yet."""
+        if self.streams is None:
+            self.streams = Streams(self)
+        return self.streams
+
+    def open_stream(self, reference: RemoteReference, keeps: bool) -> Incoming:
+        """Begin to read a stream of the peer's, for `txremote.refs.reading`."""
+        self.check_process()
+        self._guard.check()
+        return self.streams_begun().open(reference, keeps)
+
+    @property
+    def tables(self) -> ReferenceTables:
+        """Its reference tables."""
+        return self._tables
 
     @property
     def why_ended(self) -> str:

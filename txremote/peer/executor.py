@@ -103,6 +103,12 @@ class Executor(Protocol[C_contra]):
     def call_hook(self, connection: C_contra, hook: Hook) -> None:
         """Call a hook with the connection as the service sees it; an exception closes that."""
 
+    def step(self, connection: C_contra, function: Callable[[], object]) -> Any:
+        """
+        Run a part of an answer, which raises nothing, where the peer's requests run. Return what
+        it returns, or a Deferred of that. In the connection's context.
+        """
+
     def in_thread(self, connection: C_contra, call: ThreadedCall) -> Deferred[Any]:
         """Run a `threaded` method in a thread of its own."""
 

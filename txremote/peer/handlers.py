@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import builtins
 import pickle
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from itertools import islice
 from types import AsyncGeneratorType
@@ -22,6 +22,7 @@ from typing import Any
 
 from txremote.gate.exposure import is_class
 from txremote.gate.fetchable import check_fetchable
+from txremote.gate.threaded import ThreadedCall, ThreadedMethod
 from txremote.peer.abandoned import step
 from txremote.peer.calling import (
     Serving,
@@ -39,9 +40,11 @@ from txremote.peer.context import current
 from txremote.peer.exports import Export
 from txremote.peer.halfway import Halfway
 from txremote.peer.lifecycle import GOODBYE
+from txremote.peer.outgoing import serve_stream
 from txremote.peer.variables import Within, own_context
 from txremote.refs.netref import BaseNetref, is_base_netref
 from txremote.refs.reference import RemoteReference
+from txremote.streams.source import Stream
 from txremote.wire import consts
 from txremote.wire.consts import HELLO_MARK, HELLO_VERSION
 from txremote.wire.exceptions import load_exception
@@ -81,7 +84,7 @@ def _ping(serving: Serving, data: object = None) -> object:
     return data
 
 
-def _close(serving: Serving, _arguments: object) -> None:
+def _close(serving: Serving, _arguments: object, _size: int) -> None:
     serving.connection.closing.close(GOODBYE, say_goodbye=False)
 
 
@@ -165,7 +168,7 @@ def _size(item: Any) -> int:
 
 
 async def _next_of(
-    serving: Serving, generator: AsyncGeneratorType[object, object], export: Export | None
+    serving: Serving, generator: AsyncIterator[object], export: Export | None
 ) -> tuple[object, ...]:
     """Return an asynchronous generator's next item alone: others may be long in coming."""
     context = (export and export.context) or own_context()
@@ -179,6 +182,11 @@ async def _next_of(
         return ()
 
 
+def _some_of(stream: Stream) -> tuple[object, ...]:
+    """Return the next item alone, in a thread."""
+    return tuple(islice(stream, 1))
+
+
 def _buffiter(serving: Serving, obj: Any, count: object) -> object:
     if type(count) is not int or count < 1:
         raise ValueError(f"a chunk of {count!r} items")
@@ -187,6 +195,11 @@ def _buffiter(serving: Serving, obj: Any, count: object) -> object:
     if type(obj) is AsyncGeneratorType:
         serving.policy.get(obj, "__anext__")
         return _next_of(serving, obj, export)
+    if type(obj) is Stream and (obj.is_async or obj.blocks):
+        serving.policy.get(obj, "__next__")
+        if obj.is_async:
+            return _next_of(serving, obj.iterator(), export)
+        return ThreadedCall(ThreadedMethod(_some_of), (obj,), {})
     for needed in ("__iter__", "__next__"):
         serving.policy.get(obj, needed)  # only the permission: islice calls the type's own
     if export is not None and export.trouble is not None:
@@ -293,8 +306,19 @@ def _deadline(serving: Serving, number: object, milliseconds: object) -> None:
     serving.expect_deadline(number, milliseconds / 1000)
 
 
-def _trace(serving: Serving, arguments: object) -> None:
+def _trace(serving: Serving, arguments: object, _size: int) -> None:
     serving.take_context(arguments)
+
+
+def _items(serving: Serving, arguments: object, size: int) -> None:
+    if serving.connection.streams is not None:
+        serving.connection.streams.receive(arguments, size)
+
+
+def _credit(serving: Serving, arguments: object, _size: int) -> None:
+    streams = serving.connection.streams
+    if streams is not None and type(arguments) is tuple and len(arguments) == 3:
+        streams.allow(*arguments)
 
 
 def _stopping(serving: Serving) -> None:
@@ -339,7 +363,7 @@ class RequestKind:
             is a third peer's object.
         forwarded_by_pack: The same, where its first argument is an id pack.
         answered: Whether it is answered. If not it is in order, and its function gets its
-            arguments as they came, in one piece: no error of theirs would be told.
+            arguments as they came, in one piece, and the message's size: no error would be told.
     """
 
     function: Handler
@@ -390,4 +414,7 @@ HANDLERS: dict[int, RequestKind] = {
     consts.HANDLE_FETCH: _of_object(_fetch),
     consts.HANDLE_TRACE: _of_connection(_trace, answered=False),
     consts.HANDLE_OPERATIONS: _of_connection(_operations),
+    consts.HANDLE_STREAM: RequestKind(serve_stream),  # it sees to a third peer's itself
+    consts.HANDLE_ITEMS: _of_connection(_items, answered=False),
+    consts.HANDLE_CREDIT: _of_connection(_credit, answered=False),
 }

@@ -52,6 +52,10 @@ class RunsAtOnce:
         """Call it now."""
         _variables_of(connection).run(run_hook, connection, hook)
 
+    def step(self, connection: Connection, function: Callable[[], object]) -> Any:
+        """Run it now."""
+        return _variables_of(connection).run(function)
+
     def let_go(self, connection: Connection, held: list[Any]) -> None:
         """Empty it now."""
         _variables_of(connection).run(held.clear)

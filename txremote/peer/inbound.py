@@ -25,6 +25,7 @@ from txremote.peer.called import Called, called_by
 from txremote.peer.context import CurrentCall, current
 from txremote.peer.executor import Executor
 from txremote.peer.handlers import HANDLERS, Handler, RequestKind
+from txremote.peer.lasting import Unlimited
 from txremote.peer.lifecycle import DRAINING
 from txremote.peer.outbox import Outbox
 from txremote.peer.ports import ConnectionPort
@@ -183,8 +184,8 @@ class InboundCalls:
             self.received += 1
             self.timeouts.active = True
         elif not kind.answered:
+            kind.function(self, args, size)
             self.tables.noted = None
-            kind.function(self, args)
             return
         if self.refusal is not None:
             self.answers.send_error(number, sender, self.refusal)
@@ -258,7 +259,12 @@ class InboundCalls:
             cancel_at_end(deferred)
             return
         unfinished = not deferred.called or deferred.paused  # paused: it waits for another
-        if unfinished and call.deadline is not None and self._clock is not None:
+        if (
+            unfinished
+            and call.deadline is not None
+            and self._clock is not None
+            and type(deferred) is not Unlimited
+        ):
             left = max(0.0, call.deadline + call.grace - self._clock.seconds())
             deferred.addTimeout(left, self._clock)
         waiting: Waiting = (request.waits_as or Waiting)(self, request, deferred, call)

@@ -84,6 +84,7 @@ class Outbox:
         corked: Whether frames are gathered until `uncork`. An attribute and no method, for
             each chunk that is read sets it.
         share: The memory budget that counts the unsent bytes, with other connections', or None.
+        when_drained: Called once, when the transport has written everything; None for nothing.
     """
 
     __slots__ = (
@@ -106,6 +107,7 @@ class Outbox:
         "pressing",
         "separate",
         "share",
+        "when_drained",
     )
 
     def __init__(
@@ -134,6 +136,7 @@ class Outbox:
         self._unsent = 0
         self._shared = 0  # how much of it is the share's
         self.share: MemoryShare | None = None
+        self.when_drained: Callable[[], object] | None = None
 
     # -- the transport's side
 
@@ -172,6 +175,9 @@ class Outbox:
         if self.pressing:
             self.pressing = False
             self._owner.backpressure.high_water(False)
+        if self.when_drained is not None:
+            when_drained, self.when_drained = self.when_drained, None
+            when_drained()
 
     def stopProducing(self) -> None:
         """Do nothing: connectionLost follows."""
@@ -206,6 +212,14 @@ class Outbox:
             self._held.append((number, [bytes(chunk) for chunk in body]))
         else:
             self.write(frame_chunks(self.dialect.request + dump_int(number), body))
+
+    def sized_request(self, number: int, body: Sequence[Chunk]) -> int:
+        """Write a request, and return how long its message is. Raises as `request` does."""
+        dialect = self.dialect
+        assert dialect is not None  # the peer has asked for it
+        head = dialect.request + dump_int(number)
+        self.write(frame_chunks(head, body))
+        return len(head) + sum(map(len, body))
 
     def answer(self, kind: int, number: int, sender: int, body: Sequence[Chunk]) -> None:
         """Write a reply or an exception. Raises as `request` does."""

@@ -148,6 +148,13 @@ class BackpressurePort(Protocol):
         """Stop reading again if the peer is needed no more."""
 
 
+class StreamsPort(Protocol):
+    """A connection's streams (`txremote.peer.incoming.Streams`)."""
+
+    def lost(self, number: object, error: RemoteProtocolError) -> None:
+        """Fail a stream of which a message could not be read."""
+
+
 class ConnectionPort(CalledConnection, Protocol):
     """A connection, as its parts know it."""
 
@@ -187,6 +194,10 @@ class ConnectionPort(CalledConnection, Protocol):
     @property
     def other_dialect(self) -> str | None:
         """The dialect that the peer turned out to speak, where it is another."""
+
+    @property
+    def streams(self) -> StreamsPort | None:
+        """Its streams, or None."""
 
     def enter(self, state: State) -> None:
         """Enter the next state."""

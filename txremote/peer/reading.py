@@ -27,7 +27,7 @@ from txremote.wire.decoder import MessageDecoder
 from txremote.wire.exceptions import load_exception
 from txremote.wire.framing import Oversize
 from txremote.wire.limits import Limits
-from txremote.wire.messages import Dialect, open_envelope, peek, sniff
+from txremote.wire.messages import Dialect, items_number, open_envelope, peek, sniff
 
 
 class MessageReader:
@@ -83,6 +83,7 @@ class MessageReader:
             else:
                 self._answer_received(kind, number, arguments)
             return
+        self._stream_lost(data, kind, pos, lost)
         self._call_lost(kind, number, sender, lost)
 
     def received_in_slices(self, held: list[bytes]) -> Iterator[None]:
@@ -110,7 +111,14 @@ class MessageReader:
             else:
                 self._answer_received(kind, number, arguments)
             return
+        self._stream_lost(data, kind, pos, lost)
         self._call_lost(kind, number, sender, lost)
+
+    def _stream_lost(self, data: bytes, kind: int, pos: int, error: RemoteProtocolError) -> None:
+        """Fail the stream whose items a message has that cannot be decoded, if it has any."""
+        streams = self._inbound.connection.streams
+        if streams is not None and kind == MSG_REQUEST:
+            streams.lost(items_number(data, pos, self._decoder.uncounted), error)
 
     def _first_dialect(self, data: bytes) -> Dialect:
         """Learn the dialect from the first message of the peer's."""
@@ -197,7 +205,8 @@ class MessageReader:
             raise message.error
         if dialect is None:
             self._first_dialect(message.head)
-        kind, number, _pos, sender = envelope
+        kind, number, pos, sender = envelope
+        self._stream_lost(message.head, kind, pos, message.error)
         if kind == MSG_REQUEST:
             self._inbound.answers.send_error(number, sender, message.error)
         else:

@@ -19,6 +19,7 @@ the clock of all time limits. A connection is known here by Protocols only: `Req
 ``operators``  operators on what is no value, refused in a sentence
 ``outcome``  `Outcome`: how a call ended, wrapped to pass safely through Deferreds
 ``received``  values that were received, with netrefs for a thread
+``reading``  streams of the peer's, for a loop
 ``reprs``  values of Python's own types read from their ``repr``
 ``remote_signatures``  `parse_signature`: a remote method's signature, of its owner's text
 ``sharing``  `follow`: the result of a Deferred that has another owner, without taking it away

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import AbstractEventLoop, Future, current_task
-from collections.abc import Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from threading import get_ident
 from typing import Any, TypeVar, cast
 
@@ -25,6 +25,7 @@ from twisted.internet.defer import DebugInfo, Deferred
 from twisted.python.failure import Failure
 
 from txremote.errors import WrongThread
+from txremote.refs.iteration import items_of
 from txremote.refs.threadguard import ThreadGuard
 
 T = TypeVar("T")
@@ -74,6 +75,10 @@ class AwaitableDeferred(Deferred[T]):
             self._debugInfo.failResult = None
             result.raiseException()
         return result  # type: ignore[no-any-return]
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        """Give the items of what it fires with: a stream's, or those of another iterable."""
+        return items_of(self)
 
     def check_thread(self) -> None:
         """Raise WrongThread where a task may not await it, which has not fired."""

@@ -27,6 +27,7 @@ from txremote.refs.live_config import Endpoint, LiveConfig
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.netref_class import NetrefClass, builtin_methods, netref_class
 from txremote.refs.ports import Answer
+from txremote.refs.reading import IncomingStream
 from txremote.refs.received import changed
 from txremote.refs.reference import RemotePath, RemoteReference, RequestSender
 from txremote.refs.remote_signatures import told_signatures
@@ -103,6 +104,10 @@ class BlockingView:
     def _start(self, send: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> AsyncResult:
         """Send a request and return its result to come."""
         raise NotImplementedError
+
+    def leave_stream(self, incoming: IncomingStream) -> None:
+        """Leave a stream that a thread has read. Within the garbage collector, too."""
+        incoming.leave()
 
     # -- RPyC's names
 

@@ -9,12 +9,14 @@ drops the remote iterator and the items that it had left.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import islice
+from types import GeneratorType
 from typing import Any
 
 from txremote.errors import RemoteStopIteration
 from txremote.refs.ports import Answer
+from txremote.refs.reading import is_stream, stream_items
 from txremote.wire.consts import HANDLE_BUFFITER
 
 FIRST_CHUNK = 10
@@ -30,19 +32,26 @@ class RemoteIterator:
         self._iterator: Any = None
         self._items: deque[object] = deque()
         self._chunk = FIRST_CHUNK
+        self._stream: AsyncIterator[Any] | None = None
 
     def __aiter__(self) -> RemoteIterator:
         return self
 
     async def __anext__(self) -> Any:
         if not self._items:
-            await self._fetch()
+            if self._stream is None:
+                await self._fetch()
+            if self._stream is not None:
+                return await anext(self._stream)
         return self._items.popleft()
 
     async def _fetch(self) -> None:
         if self._starting is not None:
             starting, self._starting = self._starting, None
             self._iterator = await starting
+            if _is_stream(self._iterator):
+                self._stream = stream_items(self._iterator)
+                return
         if self._iterator is None:
             raise StopAsyncIteration
         if hasattr(type(self._iterator), "__next__"):  # of a plain value
@@ -58,6 +67,22 @@ class RemoteIterator:
             self._iterator = None  # the peer may drop its iterator
             raise StopAsyncIteration
         self._items.extend(items)
+
+
+def _is_stream(found: Any) -> bool:
+    return hasattr(type(found), "_pack") and is_stream(found)
+
+
+async def items_of(asked: Answer) -> AsyncIterator[Any]:
+    """Give the items of what a call is answered with."""
+    found: Any = await asked
+    if hasattr(type(found), "__aiter__"):
+        items = stream_items(found) if _is_stream(found) else found
+        async for item in items:
+            yield item
+    else:
+        for item in found:
+            yield item
 
 
 def buffiter(
@@ -77,7 +102,10 @@ def buffiter(
     """
     if factor < 1:
         raise ValueError(f"factor must be >= 1, got {factor!r}")
-    iterator = iter(obj)
+    iterator: Any = iter(obj)
+    if isinstance(iterator, GeneratorType):  # of a stream, whose items come without being asked for
+        yield from iterator
+        return
     conn = iterator.____conn__
     count = chunk
     while True:

@@ -31,10 +31,11 @@ from txremote.refs.netref import (
     read,
 )
 from txremote.refs.operators import BINARY
+from txremote.refs.reading import is_stream, stream_items_here
 from txremote.refs.reference import RemoteReference
 from txremote.refs.remote_signatures import parse_signature
 from txremote.refs.value_calls import Arguments, note_plans
-from txremote.wire.consts import HANDLE_OLDSLICING, HANDLE_PICKLE, IdPack
+from txremote.wire.consts import HANDLE_OLDSLICING, HANDLE_PICKLE, STREAM_CLASS, IdPack
 from txremote.wire.naming import class_name, with_article
 from txremote.wire.plain import ATOMS
 from txremote.wire.value_shapes import is_value_class
@@ -143,7 +144,7 @@ def _class_property(local: type | None, is_class: bool) -> property:
     return property(get_class)
 
 
-def _make_special(name: str, doc: str | None) -> Callable[..., object]:
+def _make_special(name: str, doc: str | None, is_of_stream: bool) -> Callable[..., object]:
     """Return the function that stands for a special method on a netref class."""
     names = () if name == "__call__" else (name,)
     method: Callable[..., object]
@@ -163,6 +164,13 @@ def _make_special(name: str, doc: str | None) -> Callable[..., object]:
             if numpy is not None and isinstance(array, numpy.generic):
                 array = numpy.asarray(array)  # a scalar's __array__ takes less than is asked
             return array.__array__(*args, **kwargs)
+
+    elif name == "__iter__" and is_of_stream:
+
+        def method(self: BaseNetref, /, *args: object, **kwargs: object) -> object:
+            if is_stream(self.____ref__):
+                return stream_items_here(self.____conn__, self.____ref__)
+            return self.____conn__.sync_call(self.____ref__, names, args, kwargs)
 
     elif name[2:-2] in BINARY:
 
@@ -280,7 +288,7 @@ def netref_class(
         if type(name) is not str or name in _OWN:
             continue
         if name.startswith("__") and name.endswith("__"):
-            special = _make_special(name, doc)
+            special = _make_special(name, doc, pack[0] == STREAM_CLASS)
             if name == "__call__" and (told := parse_signature(signatures.get(name))) is not None:
                 namespace["__signature__"] = told  # for inspect, which would compare and hash it
             is_sure = listed_are_methods or name in _CALLED

@@ -25,6 +25,7 @@ from txremote.refs import forks
 from txremote.refs.iteration import RemoteIterator
 from txremote.refs.operators import SYNTAX, refuses_operators
 from txremote.refs.ports import Answer, RequestContext
+from txremote.refs.reading import IncomingStream, is_stream, stream_items
 from txremote.wire.consts import HANDLE_CTXEXIT, IdPack
 
 
@@ -113,6 +114,9 @@ class RequestSender(Caller, Protocol):
 
     def fetch_root(self) -> Answer:
         """Ask for the peer's service."""
+
+    def open_stream(self, reference: RemoteReference, keeps: bool) -> IncomingStream:
+        """Begin to read a stream of the peer's."""
 
     def request(self, handler: int, *args: object) -> Answer:
         """Send a request; only the connection's thread may."""
@@ -371,6 +375,8 @@ class RemoteReference(_Remote):
         return self._connection.call(self, ("__getitem__",), (key,), {})
 
     def __aiter__(self) -> AsyncIterator[Any]:
+        if is_stream(self):
+            return stream_items(self)
         return RemoteIterator(self._connection.call(self, ("__iter__",), (), {}))
 
     async def __aenter__(self) -> Any:

@@ -59,6 +59,10 @@ HANDLE_DESCRIBE: Final = 71
 HANDLE_FETCH: Final = 72
 HANDLE_TRACE: Final = 73
 HANDLE_OPERATIONS: Final = 74
+# 75 and 76 are those of graphs of calls
+HANDLE_STREAM: Final = 77
+HANDLE_ITEMS: Final = 78
+HANDLE_CREDIT: Final = 79
 
 HELLO_VERSION: Final = 1
 #: What a PING's data begins with that is a HELLO: RPyC sends it back, and logs nothing.
@@ -78,15 +82,20 @@ FEATURE_TRACE: Final = "trace"
 FEATURE_KEEPALIVE: Final = "keepalive"
 #: Has operators: said only by a server that has some.
 FEATURE_OPERATIONS: Final = "operations"
+FEATURE_STREAMS: Final = "streams"
 FEATURES: Final = (
     *(FEATURE_CANCEL, FEATURE_CALLPATH, FEATURE_RELEASE),
     *(FEATURE_STOPPING, FEATURE_DEADLINE, FEATURE_HALFWAY, FEATURE_VALUES),
+    *(FEATURE_STREAMS,),
 )
 #: What a peer may say that it knows; "trace" only while it traces.
 KNOWN_FEATURES: Final = frozenset((*FEATURES, FEATURE_KEEPALIVE, FEATURE_TRACE, FEATURE_OPERATIONS))
 
 # An exception message whose argument is this int is a bare StopIteration.
 EXC_STOP_ITERATION: Final = 1
+
+#: The class of what is read as a stream, as the name in its id pack.
+STREAM_CLASS: Final = "txremote.Stream"
 
 #: ``(name, class id, instance id)``: how a reference is written on the wire.
 IdPack = tuple[str, int, int]

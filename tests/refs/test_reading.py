@@ -1,0 +1,226 @@
+"""
+Streams between real ends: a reactor's, a threaded service's, a script's, and stock RPyC's.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+import pytest_twisted
+import rpyc as stock
+from twisted.internet.task import deferLater
+
+import txremote.blocking
+from tests.blocking.script_threads import linked, run_script, scripted, wait_until
+from tests.net.servers import DEADLINE, endpoint_of, served
+from txremote import Service, connect, exposed, stream
+from txremote.streams.chunks import CHUNK
+
+COUNT = 5_000
+
+
+class Given:
+    """What becomes of generators, seen from any thread."""
+
+    def __init__(self) -> None:
+        self.ends: list[str] = []
+        self.threads: set[int] = set()
+        self.given = 0
+
+    def plain(self, count: int, error: str) -> Iterator[int]:
+        try:
+            for number in range(count):
+                self.given += 1
+                self.threads.add(threading.get_ident())
+                yield number
+            if error:
+                raise LookupError(error)
+        finally:
+            self.ends.append("finally")
+            self.threads.add(threading.get_ident())
+
+    async def asynchronous(self, count: int, error: str) -> AsyncIterator[int]:
+        from twisted.internet import reactor
+
+        try:
+            for number in range(count):
+                self.given += 1
+                if number % 1000 == 3:
+                    await deferLater(reactor, 0)
+                yield number
+            if error:
+                raise LookupError(error)
+        finally:
+            self.ends.append("finally")
+
+
+class Source(Service):
+    """Gives streams, and reads a client's."""
+
+    def __init__(self) -> None:
+        self.of: Given = Given()
+
+    @exposed
+    def plain(self, count: int, error: str = "") -> Any:
+        return stream(self.of.plain(count, error))
+
+    @exposed
+    def asynchronous(self, count: int, error: str = "") -> Any:
+        return stream(self.of.asynchronous(count, error))
+
+    @exposed
+    def piped(self, data: bytes) -> Any:
+        reader, writer = os.pipe()
+        os.write(writer, data)
+        os.close(writer)
+        return stream(open(reader, "rb"))  # the stream closes it
+
+    @exposed
+    def filed(self, path: str) -> Any:
+        return stream(open(path, "rb"))
+
+    @exposed
+    async def first(self, flow: Any, most: int) -> int:
+        total = 0
+        async for number in flow:
+            total += number
+            most -= 1
+            if not most:
+                break
+        return total
+
+
+class ThreadedSource(txremote.blocking.Service, Source):
+    """The same where methods run in worker threads."""
+
+    def __init__(self) -> None:
+        Source.__init__(self)
+
+    @exposed
+    def first(self, flow: Any, most: int) -> int:  # type: ignore[override]
+        return sum(itertools.islice(flow, most or None))
+
+
+def over(client: str, port: Any) -> Any:
+    """Connect a script by either library."""
+    library: Any = txremote.blocking if client == "txremote" else stock
+    return library.connect("127.0.0.1", port.getHost().port)
+
+
+@pytest.mark.parametrize("kind", ["plain", "asynchronous"])
+@pytest.mark.parametrize("client", ["txremote", "stock"])
+@pytest.mark.parametrize("server", [Source, ThreadedSource])
+@pytest_twisted.ensureDeferred
+async def test_a_script_reads_breaks_off_and_gets_errors(
+    server: Callable[[], Any], client: str, kind: str
+) -> None:
+    service = server()
+
+    def script() -> None:
+        with closing(over(client, port)) as conn:
+            give = getattr(conn.root, kind)
+            assert list(give(COUNT if client == "txremote" else 50)) == list(
+                range(COUNT if client == "txremote" else 50)
+            )
+            assert service.of.ends == ["finally"]
+            for number in give(10**9):
+                if number == 4:
+                    break
+            conn.ping()
+            wait_until(lambda: service.of.ends == ["finally"] * 2)
+            found = []
+            with pytest.raises(LookupError, match="no more paper"):
+                for number in give(20, "no more paper"):
+                    found.append(number)
+            assert found == list(range(20))
+            wait_until(lambda: service.of.ends == ["finally"] * 3)
+            assert service.of.given < 50_000
+
+    async with served(service) as port:
+        main = threading.get_ident()
+        await run_script(script)
+    if kind == "plain":
+        assert (main in service.of.threads) is (server is Source)
+
+
+@pytest.mark.parametrize("client", ["txremote", "stock"])
+@pytest_twisted.ensureDeferred
+async def test_files_and_pipes_are_read_by_scripts(client: str, tmp_path: Any) -> None:
+    data = os.urandom(3 * CHUNK + 5)
+    (tmp_path / "data").write_bytes(data)
+
+    def script() -> None:
+        with closing(over(client, port)) as conn:
+            parts = list(conn.root.filed(str(tmp_path / "data")))
+            assert [len(part) for part in parts] == [CHUNK, CHUNK, CHUNK, 5]
+            assert b"".join(parts) == data
+            assert b"".join(conn.root.piped(b"from a pipe")) == b"from a pipe"
+
+    async with served(Source()) as port:
+        await run_script(script)
+
+
+@pytest.mark.parametrize("server", [Source, ThreadedSource])
+@pytest_twisted.ensureDeferred
+async def test_a_scripts_stream_is_read_by_its_server_and_closed_where_it_runs(
+    server: Callable[[], Any],
+) -> None:
+    service, mine = server(), Given()
+
+    def script() -> None:
+        with closing(over("txremote", port)) as conn:
+            assert conn.root.first(stream(mine.plain(COUNT, "")), 0) == sum(range(COUNT))
+            assert conn.root.first(stream(mine.plain(10**9, "")), 3) == 3
+            wait_until(lambda: conn.poll_all() or mine.ends == ["finally"] * 2)
+            assert mine.threads == {threading.get_ident()}
+            assert mine.given < 50_000
+
+    async with served(service) as port:
+        await run_script(script)
+
+
+@pytest.mark.parametrize("server", [Source, ThreadedSource])
+@pytest_twisted.ensureDeferred
+async def test_a_reactors_client_reads_and_gives_streams(server: Callable[[], Any]) -> None:
+    service, mine = server(), Given()
+    async with served(service) as port:
+        conn = await connect(endpoint_of(port), timeout=DEADLINE)
+        for kind in ("plain", "asynchronous"):
+            found = [number async for number in getattr(conn.root, kind)(COUNT)]
+            assert found == list(range(COUNT))
+            async for number in await getattr(conn.root, kind)(10**9):
+                if number == 4:
+                    break
+        assert await conn.root.first(stream(mine.asynchronous(COUNT, "")), 0) == sum(range(COUNT))
+        assert await conn.root.first(stream(mine.asynchronous(10**9, "")), 3) == 3
+        await conn.close()
+    await run_script(wait_until, lambda: service.of.ends == ["finally"] * 4)
+    await run_script(wait_until, lambda: mine.ends == ["finally"] * 2)
+
+
+@scripted
+def test_scripts_alone_stream_to_each_other() -> None:
+    source = Source()
+    with linked(source) as conn:
+        assert list(conn.root.plain(COUNT)) == list(range(COUNT))
+        for number in conn.root.plain(10**9):
+            if number == 4:
+                break
+        wait_until(lambda: source.of.ends == ["finally"] * 2)
+        assert source.of.given < 50_000
+
+
+@scripted
+def test_a_stream_can_still_be_pulled_item_by_item() -> None:
+    with linked(Source()) as conn:
+        flow = conn.root.plain(3)
+        assert [next(flow), next(flow), next(flow)] == [0, 1, 2]
+        with pytest.raises(StopIteration):
+            next(flow)
+        assert list(txremote.blocking.buffiter(conn.root.plain(30))) == list(range(30))

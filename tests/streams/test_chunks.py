@@ -1,0 +1,51 @@
+"""A binary file in pieces."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from txremote.streams.chunks import FileChunks, may_wait
+
+
+def test_the_rest_of_a_file_comes_in_pieces_and_the_file_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(b"0123456789")
+    file = path.open("rb")
+    file.seek(1)
+    assert list(FileChunks(file, 4)) == [b"1234", b"5678", b"9"]
+    assert file.closed
+
+
+def test_closing_it_early_closes_the_file_and_ends_it() -> None:
+    file = io.BytesIO(b"0123456789")
+    chunks = FileChunks(file, 4)
+    assert next(chunks) == b"0123"
+    chunks.close()
+    assert file.closed
+    assert list(chunks) == []
+
+
+def test_only_pipes_and_the_like_may_have_to_be_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(b"")
+    reader, writer = os.pipe()
+    with open(reader, "rb") as pipe, (tmp_path / "data").open("rb") as regular:
+        assert may_wait(pipe)
+        assert not may_wait(regular)
+        assert not may_wait(io.BytesIO())
+        os.write(writer, b"now")
+        assert next(FileChunks(pipe, 1000)) == b"now"  # what is there
+        os.close(writer)
+
+
+def test_a_file_that_gives_no_bytes_is_refused() -> None:
+    class Wrong:
+        def read(self, size: int) -> Any:
+            return "text"
+
+    with pytest.raises(TypeError, match="not bytes"):
+        next(FileChunks(Wrong(), 4))

@@ -1,0 +1,275 @@
+"""
+Streams of the peer's that are read here, and `Streams`, which has all of a connection, both ways.
+
+STREAM asks for one, with a number that is this side's, and credit: so many items, so many bytes.
+The items come in ITEMS, and the answer to STREAM is how many there were in all. When half of the
+credit is used up by what a loop has taken, CREDIT gives as much again. So a loop that takes
+nothing holds a window here, and one message more, for the last may be longer than what is left.
+
+The windows of a connection together are bounded: the more streams are read at once, the
+smaller is the window of the next. More than the credit ends the stream, with an error that says so.
+A message of items that is lost, as one that is longer than ``max_frame``, fails its stream.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import CancelledError
+from twisted.python.failure import Failure
+
+from txremote.errors import RemoteProtocolError
+from txremote.refs.awaiting import AwaitableDeferred, awaitable
+from txremote.refs.ports import Answer
+from txremote.refs.received import settled
+from txremote.wire.consts import HANDLE_CREDIT, HANDLE_STREAM
+
+if TYPE_CHECKING:
+    from txremote.peer.outgoing import Outgoing
+
+#: Items and bytes of credit that one stream has at most, and the bytes of all of a connection.
+MOST_ITEMS: Final = 4096
+MOST_BYTES: Final = 1 << 20
+ALL_BYTES: Final = 8 << 20
+#: The bytes of credit of one stream at least.
+LEAST_BYTES: Final = 8 << 10
+
+
+class Incoming:
+    """One stream of the peer's. For the connection's own context, but for `leave`."""
+
+    __slots__ = (
+        *("_asked", "_batches", "_end", "_items", "_keeps", "_number", "_owed_items"),
+        *("_owed_size", "_received", "_size", "_streams", "_waiting", "window"),
+    )
+
+    def __init__(self, streams: Streams, number: int, window: int, keeps: bool) -> None:
+        self._streams = streams
+        self._number = number
+        self._keeps = keeps
+        self.window = window
+        self._items = MOST_ITEMS  # what the peer may still send
+        self._size = window
+        self._owed_items = 0  # what was taken, and no credit was given for
+        self._owed_size = 0
+        self._received = 0
+        self._batches: deque[tuple[tuple[Any, ...], int]] = deque()
+        self._end: BaseException | None = None
+        self._waiting: Answer | None = None
+        self._asked: Answer | None = None
+
+    # -- from the peer
+
+    def ask(self, reference: object) -> None:
+        """Ask the peer for it."""
+        request = self._streams.connection.outbound.request
+        sent = (reference, self._number, self._items, self._size)
+        asked = self._asked = request(HANDLE_STREAM, sent, None, None)
+        asked.addCallbacks(self._ended, self._failed)
+
+    def receive(self, items: object, size: int) -> None:
+        """Take in a message of items, of so many bytes."""
+        if type(items) is not tuple or not items:
+            self.fail(RemoteProtocolError("ITEMS takes a number and a tuple of items"))
+            return
+        if len(items) > self._items or self._size <= 0:
+            self.fail(
+                RemoteProtocolError(
+                    f"the peer sent {len(items)} items of a stream, and {size} bytes, with credit "
+                    f"for {self._items} and {max(0, self._size)} (the limit is {MOST_ITEMS} items "
+                    f"and {self.window} bytes)"
+                )
+            )
+            return
+        self._items -= len(items)
+        self._size -= size
+        self._received += len(items)
+        self._batches.append((items, size))
+        self._wake()
+
+    def _ended(self, sent: object) -> None:
+        if self._end is not None:
+            return
+        if sent == self._received:
+            self._finish(StopAsyncIteration())
+            return
+        self._finish(
+            RemoteProtocolError(
+                f"a stream has ended, and {self._received} of its items have come: the peer says "
+                f"that there were {sent if type(sent) is int else 'others'}"
+            )
+        )
+
+    def _failed(self, failure: Failure) -> None:
+        if self._end is None:
+            error: Any = failure.value
+            self._finish(error)
+
+    def fail(self, error: BaseException) -> None:
+        """Give it up, and have the loop get an error behind what has come."""
+        if self._end is None:
+            self._finish(error)
+            if self._asked is not None:
+                self._asked.cancel()
+
+    def _finish(self, end: BaseException) -> None:
+        self._end = end
+        self._streams.close(self._number)
+        self._wake()
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._streams.connection.executor.fire(waiting, None)
+
+    # -- for the loop
+
+    def take(self) -> tuple[Any, ...] | None:
+        """Return the next items; None: none have come yet; empty: the end. Raises its error."""
+        if not self._batches:
+            end = self._end
+            if end is None:
+                return None
+            if type(end) is StopAsyncIteration:
+                return ()
+            self._end = StopAsyncIteration()
+            raise end
+        items, size = self._batches.popleft()
+        self._owed_items += len(items)
+        self._owed_size += size
+        if 2 * self._owed_items >= MOST_ITEMS or 2 * self._owed_size >= self.window:
+            self._give_credit()
+        return items if self._keeps else settled(items)
+
+    def _give_credit(self) -> None:
+        if self._end is not None:
+            return
+        items, size = self._owed_items, self._owed_size
+        self._owed_items = self._owed_size = 0
+        self._items += items
+        self._size += size
+        self._streams.connection.outbound.send_oneway(HANDLE_CREDIT, self._number, items, size)
+
+    def more(self) -> Answer:
+        """Return a Deferred that fires when `take` has something to say."""
+        waiting: AwaitableDeferred[Any] = awaitable(
+            AwaitableDeferred(self._not_waited), self._streams.connection.executor.guard
+        )
+        if self._batches or self._end is not None:
+            waiting.callback(None)
+        else:
+            self._waiting = waiting
+        return waiting
+
+    def _not_waited(self, waiting: Answer) -> None:
+        if self._waiting is waiting:
+            self._waiting = None
+
+    def leave(self) -> None:
+        """Leave it, if it has not ended: the peer closes it. Any thread, a finalizer too."""
+        if self._end is None:
+            # not at once: the garbage collector may have come here, in the middle of anything
+            self._streams.connection.executor.soon(self.leave_now)
+
+    def leave_now(self) -> None:
+        """Leave it, if it has not ended. In the connection's context."""
+        self._batches.clear()
+        self.fail(CancelledError())
+
+
+class Streams:
+    """
+    The streams of one connection that are under way.
+
+    Attributes:
+        connection: It.
+        incoming: Those of the peer's, by this side's numbers.
+        outgoing: Those of this side, by the peer's numbers.
+    """
+
+    __slots__ = ("_drained", "_numbers", "_windows", "connection", "incoming", "outgoing")
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.incoming: dict[int, Incoming] = {}
+        self.outgoing: dict[int, Outgoing] = {}
+        self._numbers = count()
+        self._windows = 0  # the bytes of all of the incoming
+        self._drained: dict[Outgoing, None] = {}  # those that wait for the transport, in order
+
+    # -- those of the peer's
+
+    def open(self, reference: object, keeps: bool) -> Incoming:
+        """Ask for a stream of the peer's; see `txremote.refs.reading.stream_items`."""
+        number = next(self._numbers)
+        window = max(LEAST_BYTES, min(MOST_BYTES, (ALL_BYTES - self._windows) // 4))
+        incoming = self.incoming[number] = Incoming(self, number, window, keeps)
+        self._windows += window
+        incoming.ask(reference)
+        return incoming
+
+    def close(self, number: int) -> None:
+        """Forget one of the peer's: it has ended."""
+        incoming = self.incoming.pop(number, None)
+        if incoming is not None:
+            self._windows -= incoming.window
+
+    def receive(self, args: object, size: int) -> None:
+        """Take in ITEMS. Those of a stream that was left are dropped."""
+        if type(args) is not tuple or len(args) != 2 or type(args[0]) is not int:
+            return
+        incoming = self.incoming.get(args[0])
+        if incoming is None:
+            return
+        try:
+            self.connection.tables.check_noted()
+        except (KeyError, ValueError) as error:
+            incoming.fail(error.with_traceback(None))
+        else:
+            incoming.receive(args[1], size)
+
+    def lost(self, number: object, error: RemoteProtocolError) -> None:
+        """Fail a stream of which a message could not be read."""
+        incoming = self.incoming.get(number) if type(number) is int else None
+        if incoming is not None:
+            incoming.fail(error)
+
+    # -- those of this side
+
+    def check_new(self, number: object, items: object, size: object) -> None:
+        """Raise where the peer may not read another stream, or asks wrongly for it."""
+        if type(number) is not int or type(items) is not int or type(size) is not int:
+            raise TypeError("STREAM takes an object, a number, items and bytes of credit")
+        if items < 1 or size < 1:
+            raise ValueError(f"a stream with credit for {items} items and {size} bytes")
+        if number in self.outgoing:
+            raise ValueError(f"stream {number} is under way")
+        most = self.connection.config.max_streams
+        if len(self.outgoing) >= most:
+            raise RemoteProtocolError(
+                f"{most} streams are read over this connection (option max_streams)", "max_streams"
+            )
+
+    def allow(self, number: object, items: object, size: object) -> None:
+        """Take in CREDIT. That of a stream that has ended is of no interest."""
+        outgoing = self.outgoing.get(number) if type(number) is int else None
+        if outgoing is None:
+            return
+        if type(items) is int and type(size) is int and items >= 0 and size >= 0:
+            outgoing.allow(items, size)
+
+    def when_drained(self, outgoing: Outgoing) -> None:
+        """Have a stream go on when the transport takes more."""
+        self._drained[outgoing] = None
+        self.connection.outbox.when_drained = self._go_on
+
+    def _go_on(self) -> None:
+        waiting, self._drained = self._drained, {}
+        for outgoing in list(waiting):
+            if self.connection.outbox.full:
+                self._drained = {**waiting, **self._drained}  # those before it have had a turn
+                return
+            del waiting[outgoing]
+            outgoing.go_on()

@@ -1,0 +1,491 @@
+"""
+Streams of ours that the peer reads: STREAM asks for one, and is answered when it has ended.
+
+The answer says how many items there were. They go before it, in ITEMS, as many as the reader has
+given credit for, in items and in bytes: the bytes of a message may be more than are left, and then
+none follows until there are some again. While the transport has as much as it wants, none is sent
+either. So what waits here for a reader that does not read is a message and no more.
+
+As the request is a call like any other, whatever ends a call ends the stream: CANCEL, by which
+a reader leaves its loop, an end of the connection, `CallCut`. Its source is closed then, once,
+where it runs.
+
+A plain iterator is asked for items in rising numbers, so that what is slow is not kept for the
+rest of a message, and so that one turn of the reactor does not take long. An asynchronous one is
+stepped as long as items come without waiting; what has come goes out when one has to be waited for.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Generator
+from contextvars import Context
+from functools import partial
+from itertools import islice
+from time import perf_counter
+from typing import Any, Final, NamedTuple
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from txremote.errors import NotSendable
+from txremote.gate.threaded import BlockingCall
+from txremote.peer.abandoned import step
+from txremote.peer.asyncio_steps import deferred_of
+from txremote.peer.calling import Serving
+from txremote.peer.context import CurrentCall, current
+from txremote.peer.lasting import Lasting, Unlimited
+from txremote.peer.lifecycle import CLOSING
+from txremote.peer.logging import logger_for
+from txremote.peer.variables import own_context
+from txremote.refs.netref import is_base_netref
+from txremote.refs.outcome import Outcome, can_be_failure
+from txremote.refs.reading import stream_items
+from txremote.refs.reference import RemoteReference
+from txremote.streams.source import Stream
+from txremote.wire.consts import HANDLE_ITEMS
+from txremote.wire.messages import request_head
+from txremote.wire.naming import class_name, with_article
+
+_log = logger_for("call")
+
+#: Bytes after which a message is full, and the most items of one.
+FULL: Final = 48 << 10
+MOST_ITEMS: Final = 1000
+
+# Seconds for which items are gathered, and for which a stream goes on in one turn.
+_SLICE: Final = 0.002
+# An iterator that gave its items in less time is asked for twice as many next.
+_QUICK: Final = 0.0002
+_MOST_AT_ONCE: Final = 256
+
+_ITEMS: Final = request_head(HANDLE_ITEMS)
+_FIXED: Final = frozenset({int, float, bool, complex, type(None)})
+_SIZED: Final = frozenset({str, bytes})
+
+
+class Taken(NamedTuple):
+    """
+    What a source has given.
+
+    Attributes:
+        items: In order.
+        over: Whether there are no more.
+        error: What it raised behind them.
+        waits: The steps of the next, where it is to be waited for, and what these wait for.
+    """
+
+    items: list[Any]
+    over: bool = False
+    error: BaseException | None = None
+    waits: tuple[Any, object] | None = None
+
+
+def _weight(items: list[Any]) -> int:
+    """Return about how many bytes some items take."""
+    kinds = set(map(type, items))
+    if kinds <= _FIXED:
+        return 4 * len(items)
+    if kinds <= _SIZED:
+        return sum(map(len, items))
+    return sum(map(_weight_of, items))
+
+
+def _first_full(items: list[Any]) -> int:
+    """Return how many of some items make a message full: one, if that is long."""
+    weight = 0
+    for count, item in enumerate(items):
+        weight += _weight_of(item)
+        if weight > FULL:
+            return max(1, count)
+    return len(items)
+
+
+def _weight_of(item: Any) -> int:
+    kind = type(item)
+    if kind in _SIZED:
+        return len(item)
+    if kind is tuple:
+        return 64 + sum(map(_weight_of, item))
+    nbytes = getattr(getattr(item, "value", None), "nbytes", 64)  # of an array sent as a value
+    return nbytes if type(nbytes) is int else 64
+
+
+class Source(NamedTuple):
+    """
+    What a stream sends, and how it is read.
+
+    Attributes:
+        iterator: Of the kind that ``is_async`` says.
+        blocks: Whether it is read in a thread of its own, for it may wait for somebody.
+        chunk: The most items of a message, or None.
+        context: Where an asynchronous one has run so far, or None.
+    """
+
+    iterator: Any
+    is_async: bool
+    blocks: bool = False
+    chunk: int | None = None
+    context: Context | None = None
+
+
+def serve_stream(
+    serving: Serving, obj: Any, number: Any = None, items: Any = None, size: Any = None
+) -> Lasting:
+    """Begin to send a stream (STREAM)."""
+    streams = serving.connection.streams_begun()
+    streams.check_new(number, items, size)
+    source = _source(serving, obj)
+    outgoing = Outgoing(serving.connection, source, number, items, size)
+    streams.outgoing[number] = outgoing
+    return Lasting(outgoing.begin)
+
+
+def _source(serving: Serving, obj: Any) -> Source:
+    if is_base_netref(obj):
+        obj = obj.____ref__
+    if type(obj) is RemoteReference:  # a third peer's: what is read there is sent on
+        if obj._connection is serving.connection:
+            raise TypeError("the object is yours, not mine")
+        return Source(stream_items(obj, keeps=True), is_async=True)
+    serving.policy.check_reference(obj)
+    if type(obj) is not Stream:
+        name = with_article(class_name(type(obj)))
+        raise TypeError(f"{name} is no stream, which stream() or an annotation makes: iterate it")
+    serving.policy.get(obj, "__anext__" if obj.is_async else "__next__")
+    export = serving.tables.exports.of(obj)
+    context = None if export is None else export.context
+    return Source(obj.take(), obj.is_async, obj.blocks, obj.chunk, context)
+
+
+class Outgoing:
+    """
+    One stream of ours, from its STREAM to its answer. For the connection's own context.
+
+    Args:
+        connection: The reader's.
+        source: Its items, and how they are to be read.
+        number: Which the reader has given it.
+        items: How many it may be sent, until it says more.
+        size: Likewise, in bytes.
+    """
+
+    def __init__(self, connection: Any, source: Source, number: int, items: int, size: int) -> None:
+        self._connection = connection
+        self._source = source
+        self._number = number
+        self._items = items
+        self._size = size
+        self._most = MOST_ITEMS if source.chunk is None else min(source.chunk, MOST_ITEMS)
+        self._at_once = 1
+        self._sent = 0
+        self._ended = False  # whether the source has no more, or has raised
+        self._left = False  # whether the reader has
+        self._waiting: Deferred[None] | None = None
+        self._running: Deferred[object] | None = None
+        self._late = ""
+        self._call = CurrentCall(connection)  # of its steps: nothing limits all of them together
+
+    def begin(self) -> Unlimited:
+        """Begin to send; return the Deferred of the answer."""
+        answer = Unlimited(lambda _answer: self._leave())
+        self._connection.inbound.ledger.make_room(1)
+        running = self._running = deferred_of(self._run())
+        running.addBoth(lambda result: None if answer.called else answer.callback(result))
+        return answer
+
+    def _leave(self) -> None:
+        self._left = True
+        if self._running is not None:
+            self._running.cancel()
+
+    # -- credit
+
+    def allow(self, items: int, size: int) -> None:
+        """Add credit: the reader has taken so much."""
+        self._items += items
+        self._size += size
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Go on to send, if that is possible by now."""
+        waiting = self._waiting
+        if waiting is not None and self._may_send():
+            self._waiting = None
+            waiting.callback(None)
+
+    def _may_send(self) -> bool:
+        return self._items > 0 and self._size > 0 and not self._connection.outbox.full
+
+    async def _room(self) -> None:
+        """Wait until something may be sent."""
+        if self._left:
+            raise CancelledError
+        while not self._may_send():
+            self._waiting = Deferred()
+            if self._connection.outbox.full:
+                self._connection.streams.when_drained(self)
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+
+    async def _next_turn(self, began: float) -> float:
+        """Let others have their turn when this one has taken long; return when it began."""
+        if perf_counter() - began < _SLICE:
+            return began
+        waiting: Deferred[None] = Deferred()
+        later = self._connection.executor.driver.call_later(0, lambda: waiting.callback(None))
+        if later is not None:
+            try:
+                await waiting
+            except CancelledError:
+                later()
+                raise
+        return perf_counter()
+
+    # -- sending
+
+    def _send(self, items: list[Any]) -> None:
+        """Send items in one message; one by one where not all of them can be sent."""
+        connection = self._connection
+        if not items or connection.state >= CLOSING:
+            return
+        body = [_ITEMS]
+        try:
+            connection.tables.box(body, (self._number, tuple(items)))
+            size = connection.outbox.sized_request(connection.outbound.pending.skip(), body)
+        except NotSendable:
+            connection.tables.take_back()
+            if len(items) == 1:
+                raise
+            for item in items:
+                self._send([item])
+            return
+        self._items -= len(items)
+        self._size -= size
+        self._sent += len(items)
+
+    async def _run(self) -> object:
+        """Send all items, and return how many."""
+        source = self._source
+        context = own_context() if source.context is None else source.context
+        try:
+            if source.is_async:
+                await self._push_later(source.iterator, context)
+            else:
+                await self._push(source.iterator)
+            return self._sent
+        except BaseException as error:
+            if self._late:
+                raise TimeoutError(self._late) from None
+            if not can_be_failure(error):
+                return Outcome(False, error)
+            raise
+        finally:
+            self._connection.streams.outgoing.pop(self._number, None)
+            self._connection.inbound.ledger.make_room(-1)
+            if not self._ended:
+                self._close(context)
+
+    # -- a plain iterator
+
+    async def _push(self, source: Any) -> None:
+        began = perf_counter()
+        while True:
+            await self._room()
+            stepping = self._step(partial(self._take, source))
+            if isinstance(stepping, Deferred):
+                stepping = await self._in_time(stepping)
+            if type(stepping) is Outcome:  # of a thread
+                stepping = stepping.value
+            items = stepping.items
+            while len(items) > 1 and _weight(items) > 2 * FULL:  # they have become longer
+                first = _first_full(items)
+                self._send(items[:first])
+                items = items[first:]
+                await self._room()
+            self._send(items)
+            if stepping.over:
+                self._ended = True
+                if stepping.error is not None:
+                    raise stepping.error
+                return
+            began = await self._next_turn(began)
+
+    def _step(self, function: Callable[[], object]) -> Any:
+        executor = self._connection.executor
+        if self._source.blocks:
+            return executor.in_thread(self._connection, BlockingCall(function))
+        return executor.step(self._connection, function)
+
+    def _take(self, source: Any) -> Taken:
+        """Take what a plain iterator gives. Where the service's code runs."""
+        items: list[Any] = []
+        token = current.set(self._call)
+        most = min(self._most, self._items)
+        weight = 0
+        began = then = perf_counter()
+        try:
+            while len(items) < most and weight < FULL and then - began < _SLICE:
+                had = len(items)
+                asked = min(self._at_once, most - had)
+                items.extend(islice(source, asked))
+                if len(items) - had < asked:
+                    return Taken(items, True)
+                now = perf_counter()
+                if now - then < _QUICK:
+                    self._at_once = min(2 * self._at_once, _MOST_AT_ONCE)
+                else:
+                    self._at_once = max(1, self._at_once // 4)
+                then = now
+                added = _weight(items[had:] if had else items)
+                if added > FULL:
+                    self._at_once = 1
+                weight += added
+            return Taken(items)
+        except BaseException as error:  # it is the peer's to see, whatever it is
+            return Taken(items, True, error)
+        finally:
+            current.reset(token)
+
+    # -- an asynchronous one
+
+    async def _push_later(self, source: Any, context: Context) -> None:
+        began = perf_counter()
+        context.run(current.set, self._call)
+        ready: list[Any] = []
+        while True:
+            await self._room()
+            taken = context.run(self._take_ready, source, ready, context)
+            try:
+                self._send(taken.items)
+            except NotSendable:
+                if taken.waits is not None:
+                    self._ended = True  # it is closed here, within what it waits for
+                    await _given_up(taken.waits[0], context)
+                raise
+            ready = []
+            if taken.over:
+                self._ended = True
+                if taken.error is not None:
+                    raise taken.error
+                return
+            if taken.waits is not None:
+                item = await self._waited(*taken.waits, context)
+                if item is _END:
+                    self._ended = True
+                    return
+                ready = [item]
+                began = perf_counter()
+            else:
+                began = await self._next_turn(began)
+
+    def _take_ready(self, source: Any, items: list[Any], context: Context) -> Taken:
+        """Take what an asynchronous iterator gives without waiting."""
+        most = min(self._most, self._items)
+        weight = _weight(items) if items else 0
+        until = perf_counter() + _SLICE
+        executor = self._connection.executor
+        while len(items) < most and weight < FULL and perf_counter() < until:
+            try:
+                steps = step(executor, source.__anext__, context=context).__await__()
+                yielded = next(steps)
+            except StopIteration as found:
+                item = found.value
+                items.append(item)
+                weight += len(item) if type(item) in _SIZED else _weight_of(item)
+            except StopAsyncIteration:
+                return Taken(items, True)
+            except BaseException as error:
+                return Taken(items, True, error)
+            else:
+                return Taken(items, waits=(steps, yielded))
+        return Taken(items)
+
+    async def _waited(self, steps: Any, yielded: object, context: Context) -> object:
+        """Wait for an item; return it, or `_END`."""
+        timer = self._limit()
+        try:
+            return await _rest(steps, yielded, context)
+        except StopAsyncIteration:
+            return _END
+        except BaseException:
+            self._ended = not self._left
+            raise
+        finally:
+            if timer is not None:
+                timer()
+
+    # -- limits and the end
+
+    async def _in_time(self, stepping: Deferred[Any]) -> Any:
+        timer = self._limit()
+        try:
+            return await stepping
+        finally:
+            if timer is not None:
+                timer()
+
+    def _limit(self) -> Callable[[], None] | None:
+        """Have a step take ``call_timeout`` at most; return what takes that back."""
+        connection = self._connection
+        seconds = connection.config.call_timeout
+        if seconds is None:
+            return None
+
+        def give_up() -> None:
+            self._late = f"a stream's item took more than {seconds:g} s (option call_timeout)"
+            self._leave()
+
+        found: Callable[[], None] | None = connection.executor.driver.call_later(seconds, give_up)
+        return found
+
+    def _close(self, context: Context) -> None:
+        """Close a source that has more, where it runs."""
+        source = self._source.iterator
+        if self._source.is_async:
+            if callable(getattr(source, "aclose", None)):
+                executor = self._connection.executor
+                executor.closings.begin(source, executor, context)
+            return
+        close = getattr(source, "close", None)
+        if callable(close):
+            closing = self._step(partial(_closed, close))
+            if isinstance(closing, Deferred):
+                closing.addErrback(lambda _failure: None)
+
+
+def _closed(close: Callable[[], object]) -> None:
+    try:
+        close()
+    except Exception:  # it is the service's own
+        _log.failure("a stream, which its reader has left, did not close well")
+
+
+_END: Final = object()
+
+
+@types.coroutine
+def _rest(steps: Any, yielded: object, context: Context) -> Generator[object, Any, object]:
+    """Go on with what has begun, and has yielded something."""
+    try:
+        while True:
+            try:
+                value = yield yielded
+            except BaseException as error:
+                yielded = context.run(steps.throw, error)
+            else:
+                yielded = context.run(steps.send, value)
+    except StopIteration as found:
+        return found.value
+
+
+async def _given_up(steps: Any, context: Context) -> None:
+    """End the step of an asynchronous generator that waits for something."""
+    try:
+        yielded = context.run(steps.throw, CancelledError())
+        await _rest(steps, yielded, context)
+    except (StopIteration, StopAsyncIteration, CancelledError):
+        return
+    except Exception:  # it is the service's own
+        _log.failure("a stream, which its reader has left, did not close well")

@@ -1,0 +1,88 @@
+"""
+The items of a stream of the peer's, for a loop: ``async for``, and ``for`` in code that may block.
+
+Items come in batches, as they were sent, before they are asked for. Leaving the loop early leaves
+the stream: the peer closes it. `txremote.peer.incoming` keeps what has come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from txremote.refs.ports import Answer
+from txremote.wire.consts import FEATURE_STREAMS, STREAM_CLASS
+
+
+class IncomingStream(Protocol):
+    """A stream of the peer's that is read (`txremote.peer.incoming.Incoming`)."""
+
+    def take(self) -> tuple[Any, ...] | None:
+        """Return the next items; None: none have come yet; empty: the end. Raises its error."""
+
+    def more(self) -> Answer:
+        """Return a Deferred that fires when `take` has something to say."""
+
+    def leave(self) -> None:
+        """Leave it, if it has not ended. Any thread."""
+
+    def leave_now(self) -> None:
+        """Leave it, if it has not ended. In the connection's context."""
+
+
+def is_stream(reference: Any) -> bool:
+    """Tell whether a `RemoteReference` is one to a stream, of a peer that sends streams."""
+    return reference._pack[0] == STREAM_CLASS and FEATURE_STREAMS in reference._connection.features
+
+
+async def stream_items(reference: Any, keeps: bool = False) -> AsyncIterator[Any]:
+    """
+    Give the items of a stream. In the connection's thread.
+
+    Args:
+        reference: Of the stream.
+        keeps: Whether values are given as they were unboxed, to be sent on.
+    """
+    incoming: IncomingStream = reference._connection.open_stream(reference, keeps)
+    try:
+        while True:
+            items = incoming.take()
+            if items is None:
+                await incoming.more()
+            elif not items:
+                return
+            else:
+                for item in items:
+                    yield item
+    finally:
+        incoming.leave()
+
+
+def stream_items_here(view: Any, reference: Any) -> Iterator[Any]:
+    """Give the items of a stream in a thread that may block, through its `BlockingView`."""
+    opened: list[IncomingStream] = []
+
+    def next_items() -> Answer:
+        if not opened:
+            opened.append(view.protocol.open_stream(reference, True))
+        incoming = opened[0]
+        asked: Answer = Deferred()
+        items = incoming.take()
+        if items is not None:
+            asked.callback(items)
+            return asked
+        more = incoming.more()
+        asked = Deferred(lambda _asked: more.cancel())
+        more.addCallback(lambda _none: incoming.take()).addBoth(
+            lambda items: None if asked.called else asked.callback(items)
+        )
+        return asked
+
+    try:
+        while items := view._wait_for_answer(None, next_items):
+            yield from view.to_netrefs(items)
+    finally:
+        for incoming in opened:
+            view.leave_stream(incoming)

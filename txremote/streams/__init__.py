@@ -1,0 +1,10 @@
+"""
+Streams: iterables that a peer reads in one flow, which its credit bounds.
+
+``source``  `stream` and `Stream`: an iterable, an asynchronous one, a file or a producer
+``chunks``  a binary file, piece by piece
+``feed``    `Feed`: what a producer of Twisted's writes, item by item
+
+The objects alone are here. `txremote.peer.outgoing` sends their items, `txremote.peer.incoming`
+takes those of the peer's streams, and `txremote.refs.reading` gives them to a loop.
+"""

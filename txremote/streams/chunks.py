@@ -1,0 +1,70 @@
+"""
+A binary file as an iterator of its pieces.
+
+A file on a disk is read where its stream is sent, a piece at a time: that takes some microseconds.
+A pipe, a terminal or a socket may have nothing to read for long, so it is read in a thread.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Any, Final
+
+#: Bytes of a piece. With its head, one fits a message that is read in one go.
+CHUNK: Final = 1 << 16
+
+
+class FileChunks:
+    """
+    Gives the rest of a file in pieces, and closes it.
+
+    Args:
+        file: Opened for reading in binary mode.
+        size: The most bytes of a piece.
+    """
+
+    __slots__ = ("_file", "_read", "_size")
+
+    def __init__(self, file: Any, size: int) -> None:
+        self._file = file
+        # of a pipe what is there, and not as much as was asked for
+        self._read = file.read1 if may_wait(file) and hasattr(file, "read1") else file.read
+        self._size = size
+
+    def __iter__(self) -> FileChunks:
+        return self
+
+    def __next__(self) -> bytes:
+        data = self._read(self._size)
+        if not data:
+            self.close()
+            raise StopIteration
+        if type(data) is bytes:
+            return data
+        if isinstance(data, (bytes, bytearray, memoryview)):
+            return bytes(data)
+        raise TypeError(
+            f"a file that gives {type(data).__name__}, not bytes: open it with mode 'rb'"
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        self._read = _nothing
+
+
+def _nothing(_size: int) -> bytes:
+    return b""
+
+
+def may_wait(file: Any) -> bool:
+    """Tell whether reading a file may wait for somebody, as of a pipe or a socket."""
+    try:
+        number = file.fileno()
+    except (AttributeError, OSError, ValueError):  # in memory, or in an archive
+        return False
+    if type(number) is not int:
+        return False
+    kind = os.fstat(number).st_mode
+    return not (stat.S_ISREG(kind) or stat.S_ISBLK(kind))
