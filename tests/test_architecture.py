@@ -40,6 +40,7 @@ ROOMS = [
     {"eventloop"},
     {"registry"},
     {"blocking", "net"},
+    {"buses"},
     {"work"},
     {"tracing"},
     {"aio"},

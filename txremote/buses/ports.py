@@ -1,0 +1,154 @@
+"""
+What a bus asks of something that keeps events, a Redis or a process of the host: a `Store`.
+
+It keeps the last events of each topic in one order, and gives each an `Id`, which only grows: the
+time in milliseconds, and a number within it. Who reads says after which one. Besides it keeps the
+last event of each key, for topics that want it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol, TypeAlias
+
+from twisted.internet.defer import Deferred
+
+#: An event's place among those of its topic: milliseconds, and a number within them.
+Id: TypeAlias = tuple[int, int]
+
+#: Before all events.
+START: Final[Id] = (0, 0)
+
+#: Longest event of a bus in bytes, with its key and its number. Longer ones are not read.
+LONGEST: Final = 8 << 20
+
+#: Bytes that are read, or published, at once: as many events as fit, and one at least.
+AT_ONCE: Final = 1 << 20
+
+#: Keys of a topic whose last events are kept.
+MOST_RETAINED: Final = 1000
+
+
+class Refused(Exception):
+    """A store understands what it is asked and does not do it; its text says why."""
+
+
+class Unreachable(Exception):
+    """A store is not there, or does not answer."""
+
+
+class Joined(NamedTuple):
+    """
+    How a topic stands when it joins.
+
+    Attributes:
+        oldest: The first event that is kept; `START` if none is.
+        newest: The last one.
+        since: Events that are published from now on have this or a higher id.
+        known: Whether the event that was asked for is still kept.
+    """
+
+    oldest: Id
+    newest: Id
+    since: Id
+    known: bool
+
+
+class Entry(NamedTuple):
+    """
+    One kept event.
+
+    Attributes:
+        topic: The number of the topic among those that were asked for.
+        id: Its place.
+        data: What was published, or None if it is longer than `LONGEST`.
+        size: Its length in bytes.
+        key: Where it is kept as the last one of a key: that.
+    """
+
+    topic: int
+    id: Id
+    data: bytes | None
+    size: int
+    key: bytes = b""
+
+
+class Given(NamedTuple):
+    """
+    One event that is published.
+
+    Attributes:
+        data: It, as it will be read.
+        retain: The key whose last event it is; None if that is not kept.
+        first: The id that it had before the store has forgotten it; None if it is new.
+    """
+
+    data: bytes
+    retain: bytes | None
+    first: Id | None
+
+
+class Reading(NamedTuple):
+    """
+    What was read.
+
+    Attributes:
+        entries: In order for each topic.
+        begun_anew: The topics of which nothing is newer than what was asked for, but something
+            is kept that is older: the store has lost what it had, and begun again.
+        refused: The topics that cannot be read, and why.
+    """
+
+    entries: Sequence[Entry]
+    begun_anew: frozenset[int] = frozenset()
+    refused: Sequence[tuple[int, str]] = ()
+
+
+class Store(Protocol):
+    """
+    A live connection to something that keeps events. All of it is for its loop's thread.
+
+    A method's Deferred fails with `Refused` where only this is not done, and in any other way if
+    the connection is of no use any more.
+    """
+
+    def join(self, topic: str, known: Id | None) -> Deferred[Joined]:
+        """Have ``wake`` called for a topic's events; tell how it stands, and if one is kept."""
+
+    def leave(self, topic: str) -> None:
+        """Have ``wake`` called for it no more."""
+
+    def publish(self, topic: str, events: Sequence[Given]) -> Deferred[Id]:
+        """Add events, all or none, and return the id of the last."""
+
+    def read(self, topics: Sequence[tuple[str, Id]]) -> Deferred[Reading]:
+        """Return the next events of topics after ids: some of them, or none if there are none."""
+
+    def retained(self, topic: str, after: bytes) -> Deferred[Sequence[Entry]]:
+        """Return some of the last events of keys, by key, after one; none when all are read."""
+
+    def close(self) -> None:
+        """Close it. ``lost`` is not called any more."""
+
+
+class Opener(Protocol):
+    """
+    Opens a `Store`.
+
+    Attributes:
+        name: What it is, for people: "the Redis at HOST:PORT"; no password is in it.
+    """
+
+    name: str
+
+    def open(self, wake: Callable[[str], object], lost: Callable[[str], object]) -> Deferred[Store]:
+        """
+        Open one. Fails if it is not there, or lets nobody in.
+
+        Args:
+            wake: Called with a topic that has been joined when it has new events; once for many.
+            lost: Called once, with the reason, when it is of no use any more.
+        """
+
+    def close(self) -> Deferred[None]:
+        """End: no store is opened any more. Fires when all connections are closed."""
