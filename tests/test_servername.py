@@ -36,6 +36,7 @@ from txremote.servername import (
         (r"unix:/run/a\=b", "unix", ("", 0), {}),
         ("unix:path=/run/x:timeout=3", "unix", ("", 0), {"timeout": "3"}),
         ("/run/a:b", "unix", ("", 0), {}),
+        ("registry:shop:ca=ca.pem", "registry", ("", 0), {"ca": "ca.pem"}),
         (r"autobahn:tcp\:h\:1:url=ws", OTHER, ("", 0), {}),
     ],
 )
@@ -66,6 +67,8 @@ def test_a_name_is_taken_apart(
         ("tcp:host:1:timeout=soon", "timeout is a whole number of seconds"),
         ("tls:host:1:trustroots=x", "tls: has no option 'trustroots', but bindAddress, ca, "),
         ("host:1\\", "it ends in a backslash"),
+        ("registry:", "it has no name"),
+        ("registry:shop:18861", "'18861' is too much"),
     ],
 )
 def test_a_text_that_is_none_is_told_the_forms(text: str, why: str) -> None:
@@ -76,7 +79,7 @@ def test_a_text_that_is_none_is_told_the_forms(text: str, why: str) -> None:
     assert sentence.startswith(f"{text!r} names no server")
     assert why in sentence
     assert sentence.endswith(
-        "it is HOST:PORT, [IPV6]:PORT, unix:PATH, tcp:HOST:PORT or tls:HOST:PORT"
+        "it is HOST:PORT, [IPV6]:PORT, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or registry:NAME"
     )
 
 

@@ -25,6 +25,7 @@ Every exception txremote raises, in one tree.
     │   ├── NoSandbox (RuntimeError)        a limited source needs a sandbox, and there is none
     │   ├── RegistryUnreachable (ConnectionError)   a registry that does not answer
     │   ├── RegistryRefused (RuntimeError)  a registry does not do what it was asked
+    │   ├── NotServed (ConnectionError)     a registry names no place that can be reached
     │   ├── ContainerError (TypeError)      no container of commands, or none that can be made
     │   └── UsageError (ValueError)         a command line that its command does not take
     ├── ConnectionLost (twisted.internet.error.ConnectionLost, EOFError)
@@ -178,6 +179,11 @@ class RegistryUnreachable(TxRemoteError, ConnectionError):
 
 class RegistryRefused(TxRemoteError, RuntimeError):
     """A registry has answered that it does not do what it was asked. The message says why."""
+
+
+class NotServed(TxRemoteError, ConnectionError):
+    """A registry names no place of a service, or none that can be reached. The message says which
+    ones were tried, and why it was in vain."""
 
 
 class ContainerError(TxRemoteError, TypeError):

@@ -17,7 +17,7 @@ import ssl
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import error as twisted_errors
 
-from txremote.errors import AsyncResultTimeout, ConnectionLost
+from txremote.errors import AsyncResultTimeout, ConnectionLost, NotServed, RegistryUnreachable
 from txremote.eventloop.login_refusals import in_words
 from txremote.peer.tls_words import BEFORE_TLS, CUT_OFF, NO_TLS, in_words as tls_in_words
 from txremote.servername import ServerName
@@ -38,6 +38,8 @@ class NotReached(Exception):
 
 def why_not_connected(error: Exception, name: ServerName, timeout: float) -> str:
     """Return why there is no connection to a server, in words that are no class's own."""
+    if isinstance(error, NotServed | RegistryUnreachable):
+        return str(error)
     texts = f"{error} {error.__cause__ or ''}"
     if name.kind in ("tls", "ssl") and not isinstance(error, _TIMEOUTS):
         tls = _why_no_tls(error, texts, name)

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IStreamClientEndpoint
 
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.net.client_login import log_in
@@ -26,8 +27,9 @@ from txremote.net.connect import connect
 from txremote.net.tls import client_from_string, unchecked_client
 from txremote.not_reached import NotReached, why_not_connected, why_not_logged_in
 from txremote.peer.connection import Connection
-from txremote.refs.clock import Reactor, steady
+from txremote.refs.clock import EventLoop, Reactor, steady
 from txremote.refs.reference import RemoteReference
+from txremote.registry.dialled import check_login
 from txremote.servername import FORMS, ServerName, server_name
 
 PASSWORD: Final = "TXREMOTE_PASSWORD"
@@ -48,12 +50,15 @@ class Server(NamedTuple):
         timeout: Seconds that it has to answer.
         login: A user and a password, if there is a login.
         checked: Whether its certificate is checked, if it has TLS.
+        registry: The URL of the registry that a ``registry:`` name is looked up in, or None for
+            the environment's.
     """
 
     name: ServerName
     timeout: float
     login: tuple[str, str] | None = None
     checked: bool = True
+    registry: str | None = None
 
 
 def add_server_options(command: ArgumentParser) -> None:
@@ -63,6 +68,8 @@ def add_server_options(command: ArgumentParser) -> None:
     add_way_options(command, 30)
     add("--login", metavar="USER", help="log in; the password is asked for, or comes from the")
     add("--password-file", metavar="FILE", help="first line of a file, or from $" + PASSWORD)
+    where = "of registry:NAME: which one is asked [default: $TXREMOTE_REGISTRY]"
+    add("--registry", metavar="URL", help=where)
 
 
 def add_way_options(command: ArgumentParser, timeout: float) -> None:
@@ -96,7 +103,7 @@ def server_of(options: Namespace) -> Server:
         name = server_name(written)
         files = {each: getattr(options, each) for each in ("ca", "cert", "key")}
         given = {each: file for each, file in files.items() if file is not None}
-        if name.kind != "tls" and given:
+        if name.kind not in ("tls", "registry") and given:
             raise ValueError(f"--{next(iter(given))} is for tls:HOST:PORT")
         name = name.with_options(given)
         _check_files(name)
@@ -107,10 +114,15 @@ def server_of(options: Namespace) -> Server:
                 "ssl: checks no certificate: say tls:HOST:PORT, with --ca FILE if the authority "
                 "is your own, or --insecure"
             )
-        login = None if options.login is None else (options.login, _password(options))
+        login = None
+        if options.login is not None:
+            check_login(name)
+            login = options.login, _password(options)
     except (OSError, ValueError) as problem:
         raise _not_reached(written, problem, name=None) from None
-    return Server(name._replace(text=written), options.timeout, login, not options.insecure)
+    checked = not options.insecure
+    registry = getattr(options, "registry", None)
+    return Server(name._replace(text=written), options.timeout, login, checked, registry)
 
 
 async def reach(server: Server, reactor: Reactor) -> Connection:
@@ -122,16 +134,19 @@ async def reach(server: Server, reactor: Reactor) -> Connection:
     """
     name = server.name
     try:
-        make = client_from_string if server.checked else unchecked_client
-        where = make(chosen_reactor(reactor), name)
-        connection = await connect(where, timeout=server.timeout, reactor=reactor)
+        connection = await connect(
+            _where(server, chosen_reactor(reactor)),
+            timeout=server.timeout,
+            registry=server.registry,
+            reactor=reactor,
+        )
     except CancelledError:
         raise
     except Exception as problem:
         raise _not_reached(name.text, problem, name, server.timeout) from None
     try:
         root = connection.root
-        check_login(server, root._pack[0] if isinstance(root, RemoteReference) else "")
+        check_logs_in(server, root._pack[0] if isinstance(root, RemoteReference) else "")
         if server.login is not None:
             entering = Deferred.fromCoroutine(log_in(connection, *server.login))
             await entering.addTimeout(server.timeout, steady(reactor), _timed_out)
@@ -143,11 +158,19 @@ async def reach(server: Server, reactor: Reactor) -> Connection:
     return connection
 
 
+def _where(server: Server, reactor: EventLoop) -> str | IStreamClientEndpoint:
+    """Return what `connect` takes."""
+    name = server.name
+    if name.kind == "registry":
+        return name.description
+    return client_from_string(reactor, name) if server.checked else unchecked_client(reactor, name)
+
+
 def _timed_out(_result: object, _seconds: float) -> None:
     raise TimeoutError
 
 
-def check_login(server: Server, root_class: str) -> None:
+def check_logs_in(server: Server, root_class: str) -> None:
     """Raise NotReached if a server with a root of some class wants a login, and there is none."""
     if server.login is None and root_class == _LOGIN_SERVICE:
         raise NotReached(f"cannot use {server.name.text}: it wants a login: --login USER")

@@ -9,12 +9,14 @@ How a server is named: one text, in all commands and in everything that connects
                                    system trusts, or one in ``ca=FILE`` or ``trustRoots=FOLDER``
 ``ssl:HOST:PORT``                  Twisted's older TLS: it checks nothing unless it has
                                    ``hostname=NAME`` or ``caCertsDir=FOLDER``
+``registry:NAME``                  whichever servers a registry names as NAME's; with ``ca=FILE`` or
+                                   ``hostname=NAME`` they are all dialled by TLS, whatever it says
 =================================  ===============================================================
 
 More follows as ``:name=value``, with ``\\:`` for a colon in it. These are Twisted's descriptions of
-client endpoints, but for the first, and for ``ca=``, ``cert=``, ``key=`` and ``hostname=`` of
-``tls:``. A text of another kind is left to Twisted, whose plugins may know it. Nothing is looked
-up here.
+client endpoints, but for the first, for ``registry:``, and for ``ca=``, ``cert=``, ``key=`` and
+``hostname=`` of ``tls:``. A text of another kind is left to Twisted, whose plugins may know it.
+Nothing is looked up here.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-FORMS: Final = "HOST:PORT, [IPV6]:PORT, unix:PATH, tcp:HOST:PORT or tls:HOST:PORT"
+FORMS: Final = "HOST:PORT, [IPV6]:PORT, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or registry:NAME"
 
 #: The kind of a name that only a plugin of Twisted's may know.
 OTHER: Final = "other"
@@ -40,10 +42,12 @@ _OPTIONS: Final[Mapping[str, set[str]]] = {
         *("certificate", "privateKey", "trustRoots", "endpoint"),
     },
     "ssl": _PLACE | _DIALLING | {"certKey", "privateKey", "caCertsDir", "hostname"},
+    "registry": {"name", "ca", "cert", "key", "hostname", "timeout"},
 }
 # what is bare, by its position
 _POSITIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "unix": ("path",),
+    "registry": ("name",),
     **dict.fromkeys(("tcp", "tls", "ssl"), ("host", "port")),
 }
 
@@ -57,11 +61,12 @@ class ServerName(NamedTuple):
 
     Attributes:
         text: As it was written.
-        kind: ``"tcp"``, ``"unix"``, ``"tls"``, ``"ssl"`` or `OTHER`.
+        kind: ``"tcp"``, ``"unix"``, ``"tls"``, ``"ssl"``, ``"registry"`` or `OTHER`.
         host: A name or an address, of a kind that has one.
         port: 1 to 65535; of a server's own address also 0.
         path: A UNIX socket's.
         options: The rest of it, by its names.
+        service: The name that a registry is asked for.
     """
 
     text: str
@@ -70,6 +75,7 @@ class ServerName(NamedTuple):
     port: int = 0
     path: str = ""
     options: Mapping[str, str] = {}
+    service: str = ""
 
     @property
     def description(self) -> str:
@@ -78,6 +84,8 @@ class ServerName(NamedTuple):
             return self.text
         if self.kind == "unix":
             words = ["unix", quoted(self.path)]
+        elif self.kind == "registry":
+            words = ["registry", quoted(self.service)]
         else:
             words = [self.kind, quoted(self.host), str(self.port)]
         return ":".join(
@@ -119,7 +127,7 @@ def server_name(text: str) -> ServerName:
         ValueError: It is none; the sentence shows what would be.
     """
     found = _taken_apart(text)
-    if found.kind not in (OTHER, "unix") and not found.port:
+    if found.kind in ("tcp", "tls", "ssl") and not found.port:
         raise _no_name(text, "a port is a number from 1 to 65535")
     return found
 
@@ -172,6 +180,8 @@ def _taken_apart(text: str) -> ServerName:
     rest = {name: word for name, word in options.items() if name not in _POSITIONS[kind]}
     if kind == "unix":
         return ServerName(text, kind, path=options["path"], options=rest)
+    if kind == "registry":
+        return ServerName(text, kind, service=options["name"], options=rest)
     return ServerName(text, kind, options["host"], _port(text, options["port"]), options=rest)
 
 

@@ -21,7 +21,7 @@ from txremote.classic import install
 from txremote.console.history import line_before, use_readline
 from txremote.eventloop.login_refusals import check_answer, refused_login
 from txremote.not_reached import NotReached
-from txremote.reaching import Server, check_login, login_failed, not_connected
+from txremote.reaching import Server, check_logs_in, login_failed, not_connected
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.signatures import signature_of
 from txremote.service import VoidService
@@ -48,7 +48,7 @@ def reach_in_script(server: Server) -> BlockingConnection:
     except Exception as problem:
         raise not_connected(server, problem) from None
     try:
-        check_login(server, conn.root.____ref__._pack[0])
+        check_logs_in(server, conn.root.____ref__._pack[0])
         if server.login is not None:
             _log_in(conn, *server.login)
     except NotReached:

@@ -704,7 +704,7 @@ def test_it_can_be_stopped_in_any_state(state):
         world.result(world.client.root.note(1))
     world.end()  # once more does no harm
     ran = list(world.shop.ran)
-    world.up, world.silent, world.client._on_connect = True, False, None
+    world.up, world.silent, world.client._manner.on_connect = True, False, None
     world.start()
     assert world.client.status.state == "connected"
     assert world.result(world.client.root.note("again")) == "again"
@@ -717,7 +717,7 @@ def test_it_can_be_started_again_before_it_has_stopped(state):
     """It connects anew when the old connection is gone."""
     world = brought_into(state)
     stopping = Outcome(world.client.stopService())
-    world.up, world.silent, world.client._on_connect = True, False, None
+    world.up, world.silent, world.client._manner.on_connect = True, False, None
     world.client.startService()
     world.client.startService()  # twice is as good
     world.advance(5)
@@ -965,7 +965,7 @@ def test_a_connection_that_is_lost_during_on_connect(then):
     assert "ConnectionLost" in world.client.status.happened
     world.advance(2.25)
     assert len(world.pairs) == 2
-    world.client._on_connect = None
+    world.client._manner.on_connect = None
     world.lose()
     world.advance(4.25)
     assert world.client.status.state == "connected"

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from ssl import SSLContext
 from typing import Any
 
-from twisted.internet.interfaces import IStreamClientEndpoint
-
-from txremote.aio.connecting import client_endpoint
+from txremote.aio.connecting import client_endpoint, is_whole_name
 from txremote.aio.loop import AsyncioLoop
 from txremote.config import ConnectionConfig
 from txremote.eventloop.client_status import ClientStatus
-from txremote.net.client import RemoteClient as ReactorClient
+from txremote.net.client import Endpoint, RemoteClient as ReactorClient
 from txremote.peer.connection import Connection
 from txremote.refs.reference import RemotePath
+from txremote.registry.ports import Registry
 
 
 class RemoteClient:
@@ -33,7 +32,7 @@ class RemoteClient:
 
     def __init__(
         self,
-        server: str | IStreamClientEndpoint,
+        server: Endpoint | Sequence[Endpoint],
         port: int | None = None,
         *,
         ssl: SSLContext | None = None,
@@ -47,6 +46,10 @@ class RemoteClient:
         on_connect: Callable[[Connection], object] | None = None,
         retry_policy: Callable[[int], float] | None = None,
         values: bool | None = None,
+        pick: str = "least-busy",
+        sticky_key: str | None = None,
+        connections: int = 1,
+        registry: str | Registry | None = None,
     ) -> None:
         self._where = server, port, ssl, server_hostname
         self._make = partial(
@@ -60,6 +63,10 @@ class RemoteClient:
             on_connect=on_connect,
             retry_policy=retry_policy,
             values=values,
+            pick=pick,
+            sticky_key=sticky_key,
+            connections=connections,
+            registry=registry,
         )
         self._loop: AsyncioLoop | None = None
         self._client: ReactorClient | None = None
@@ -74,9 +81,20 @@ class RemoteClient:
                     "RemoteClient for each loop"
                 )
             self._loop = loop
-            self._client = self._make(client_endpoint(loop, *self._where), reactor=loop)
+            self._client = self._make(self._endpoint(loop), reactor=loop)
         assert self._client is not None
         return self._client
+
+    def _endpoint(self, loop: AsyncioLoop) -> Endpoint | Sequence[Endpoint]:
+        server, port, ssl, hostname = self._where
+        alone = is_whole_name(port, ssl, hostname)
+        if isinstance(server, str) and alone:
+            return server
+        if not isinstance(server, str) and isinstance(server, Sequence):
+            if not alone:
+                raise TypeError("port=, ssl= and server_hostname= go with a single server")
+            return [each if isinstance(each, str) else loop.adapted(each) for each in server]
+        return client_endpoint(loop, server, port, ssl, hostname)
 
     def __repr__(self) -> str:
         if self._client is None:
@@ -94,6 +112,11 @@ class RemoteClient:
         if self._client is None:
             return ClientStatus("stopped", "not started yet")
         return self._client.status
+
+    @property
+    def statuses(self) -> dict[str, tuple[ClientStatus, ...]]:
+        """How each connection is doing, by the name of its place."""
+        return {} if self._client is None else self._client.statuses
 
     def start(self) -> None:
         """Start connecting. In a running loop."""

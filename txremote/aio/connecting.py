@@ -22,6 +22,7 @@ from txremote.config import ConnectionConfig
 from txremote.net.connect import connect as connect_by
 from txremote.net.tls import client_endpoint_of
 from txremote.peer.connection import Connection
+from txremote.registry.ports import Registry
 
 T = TypeVar("T")
 
@@ -72,13 +73,15 @@ def connect(
     dialect: str = "auto",
     timeout: float | None = 30,
     values: bool | None = None,
+    registry: str | Registry | None = None,
 ) -> Opening[Connection]:
     """
     Connect to a server. To be awaited, or used by ``async with``, which closes it at the end.
 
     Args:
         server: A host, if ``port`` is given; or a client endpoint; or a name such as
-            ``"HOST:PORT"``, ``"unix:PATH"`` or ``"tls:HOST:PORT"`` (`txremote.servername`).
+            ``"HOST:PORT"``, ``"unix:PATH"``, ``"tls:HOST:PORT"`` or ``"registry:NAME"``
+            (`txremote.servername`).
         port: The port.
         ssl: Speak TLS with this context.
         server_hostname: The name in the server's certificate; None for the host.
@@ -90,6 +93,7 @@ def connect(
         dialect: ``"6"``, ``"5"`` or ``"auto"``; see `txremote.connect`.
         timeout: Seconds until the connection is there and its root fetched.
         values: The switch ``values`` for this side's service, if not None.
+        registry: Of ``"registry:NAME"``: the registry's URL; see `txremote.connect`.
 
     Raises:
         As `txremote.connect`; and RuntimeError where no asyncio loop runs.
@@ -97,13 +101,19 @@ def connect(
 
     async def opening() -> Connection:
         loop = AsyncioLoop.current()
+        where: str | IStreamClientEndpoint
+        if isinstance(server, str) and is_whole_name(port, ssl, server_hostname, sock, stream):
+            where = server
+        else:
+            where = client_endpoint(loop, server, port, ssl, server_hostname, sock, stream)
         connecting = connect_by(
-            client_endpoint(loop, server, port, ssl, server_hostname, sock, stream),
+            where,
             service=service,
             config=config,
             dialect=dialect,
             timeout=timeout,
             values=values,
+            registry=registry,
             reactor=loop,
         )
         try:
@@ -114,6 +124,11 @@ def connect(
             raise
 
     return Opening(opening(), Connection.close)
+
+
+def is_whole_name(*others: object) -> bool:
+    """Tell whether a server's name stands alone, so that it says all."""
+    return others.count(None) == len(others)
 
 
 def client_endpoint(

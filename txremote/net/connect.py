@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from txremote.errors import ConnectionLost, DeadReferenceError
 from txremote.eventloop.executor import LaneExecutor, LoopExecutor
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.eventloop.worker_pool import WorkerPool
+from txremote.net.found_places import connect_found
 from txremote.net.tls import client_endpoint_of
 from txremote.net.transport import is_tls, prepare
 from txremote.peer.connection import Connection
@@ -35,6 +36,9 @@ from txremote.peer.tls_words import refused_own
 from txremote.refs.awaiting import awaitable
 from txremote.refs.clock import EventLoop, Reactor, steady
 from txremote.refs.threadguard import LoopGuard
+from txremote.registry.dialled import check_no_registry
+from txremote.registry.ports import Registry
+from txremote.servername import server_name
 from txremote.service import VoidService, check_service, config_of, instantiate, is_threaded
 from txremote.wire.messages import dialect_named
 
@@ -178,6 +182,7 @@ def connect(
     dialect: str = "auto",
     timeout: float | None = 30,
     values: bool | None = None,
+    registry: str | Registry | None = None,
     reactor: Reactor | None = None,
 ) -> Deferred[Connection]:
     """
@@ -186,6 +191,8 @@ def connect(
     Args:
         endpoint: A client endpoint, or the server's name, such as ``"localhost:18861"``,
             ``"tls:HOST:PORT"`` or any of Twisted's descriptions: see `txremote.servername`.
+            ``"registry:NAME"`` is the first of the places that a registry names as NAME's that can
+            be reached, the one that says it is least busy before the others.
         service: This side's service, a `Service` class or an instance; nothing
             if None.
         config: Switches, as a `ConnectionConfig` or a mapping.
@@ -193,12 +200,14 @@ def connect(
             RPyC at the other end, or ``"auto"`` to find out.
         timeout: Seconds until the connection is there and its root fetched.
         values: The switch ``values`` for this side's service, if not None.
+        registry: The registry's URL, or a `Registry`; None: that of ``$TXREMOTE_REGISTRY``.
         reactor: The reactor; the running one if None.
 
     Returns:
         A Deferred of a `Connection` whose ``root`` is the peer's service. It
         fails with the endpoint's own error, with `ConnectionLost` where the
-        peer hangs up or is no RPyC, with TimeoutError.
+        peer hangs up or is no RPyC, with TimeoutError; with `NotServed` or
+        `RegistryUnreachable` where a registry was asked.
 
     Raises:
         TypeError: the service is none, or a switch is not known.
@@ -210,10 +219,17 @@ def connect(
     service = VoidService if service is None else service
     check_service(service)
     switches = config_of(service, with_values(make_config(config), values))
-    where = client_endpoint_of(reactor, endpoint)
-    dialling = Deferred.fromCoroutine(
-        _Dialling(where, reactor, service, switches).run(dialling_steps(dialect))
-    )
+
+    def dial(where: IStreamClientEndpoint) -> Coroutine[Any, Any, Connection]:
+        return _Dialling(where, reactor, service, switches).run(dialling_steps(dialect))
+
+    named = server_name(endpoint) if isinstance(endpoint, str) else None
+    if named is not None and named.kind == "registry":
+        way = connect_found(named, registry, dial, timeout, reactor)
+    else:
+        check_no_registry(registry, endpoint)
+        way = dial(client_endpoint_of(reactor, endpoint))
+    dialling = Deferred.fromCoroutine(way)
     if timeout is not None:
 
         def timed_out(result: Any, seconds: float) -> Any:

@@ -314,6 +314,8 @@ def client_from_string(reactor: EventLoop, description: str | ServerName) -> ISt
         ImportError: ``pip install 'txremote[tls]'``.
     """
     name = server_name(description) if isinstance(description, str) else description
+    if name.kind == "registry":
+        raise ValueError(f"{name.text} is no single place: connect() and RemoteClient() take it")
     options = name.options.keys()
     if name.kind == "tls" and (options & _OUR_OPTIONS or not options & _OPTIONS_OF_TWISTED):
         return _client_with_files(reactor, name)
