@@ -3,6 +3,7 @@ Registries: where the servers of a name are, though they come and go.
 
 ``ports``  what a registry is to those who use it
 ``urls``  how a registry is named
+``dialled``  how a place that a registry named is dialled
 ``choosing``  from the URL of a registry to the registry
 ``messages``  the messages of RPyC's registry
 ``asking``  one question to a registry of RPyC's kind, and its answer
