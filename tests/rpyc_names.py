@@ -43,13 +43,15 @@ BETTER = {
     ),
     "rpyc.utils.classic.download": "a name that leads out of the folder is refused",
     "rpyc.utils.classic.obtain": "copies item by item (`What is refused, or otherwise`_)",
+    "rpyc.utils.registry.TCPRegistryServer": "on loopback, unless ``host=`` says where",
+    "rpyc.utils.registry.UDPRegistryServer": "on loopback, unless ``host=`` says where",
     "rpyc.utils.server.Server": "``ThreadedServer``",
 }
 
 #: RPyC's insides: names that are public by their spelling alone, by module.
 INSIDES = {
     "rpyc.cli.rpyc_classic": ("*", "a command: ``twistd txremote --classic``"),
-    "rpyc.cli.rpyc_registry": ("*", "a command; there is no registry here yet"),
+    "rpyc.cli.rpyc_registry": ("*", "a command: ``txremote registry``"),
     "rpyc.core.brine": ("TAG_* IMM_INTS* register simple_types I1 I4 F8 C16 I8I8", ""),
     "rpyc.core.netref": (
         "builtin_*_cache DELETED_ATTRS LOCAL_ATTRS NetrefMetaclass NetrefClass class_factory",

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from txremote.blocking.refused import Refused, refused, refused_in_use
+from txremote.blocking.refused import Refused, refused
 
 Tunnel = refused("Tunnel", "connect to its local port")
 
@@ -28,10 +28,3 @@ def test_it_refuses_with_a_sentence_when_it_is_used(kind: Refused) -> None:
 def test_nothing_is_one() -> None:
     """So a program may ask."""
     assert not isinstance(object(), Tunnel)
-
-
-def test_one_that_is_made_beforehand_refuses_when_it_is_used() -> None:
-    """As commands make a registry's client, and ask it if they are told to."""
-    client = refused_in_use("Client", "tell the address", "register")("255.255.255.255", port=1)
-    with pytest.raises(NotImplementedError, match=r"^Client of RPyC is .*: tell the address$"):
-        client.register(("name",), 18861)

@@ -601,8 +601,6 @@ def demo_time(at):
     c = at.connect("Time")
     assert abs(c.root.get_utc() - time.time()) < 60
     assert time.strptime(c.root.get_time())
-    if library == "txremote":  # the demo's client looks the service up by its name
-        assert "registry" in str(raises(NotImplementedError, rpyc.connect_by_service, "TIME"))
 
 
 @check

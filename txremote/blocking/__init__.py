@@ -7,6 +7,7 @@ No reactor is needed or started: a script's own threads drive the connection
 closed.
 
 ``authentication``  authenticators: which clients a `ThreadedServer` serves
+``auto_register``  a server's entry in a registry, kept by a thread beside it
 ``background``  `BgServingThread`: serves a connection while the script does other things
 ``channel``  byte channels for a plain thread: a socket, TLS over a socket, a pair of pipes
 ``channel_io``  bytes between a connection and its channel, in the threads of the program
@@ -14,6 +15,7 @@ closed.
 ``connection``  `BlockingConnection`: what a script holds
 ``defaults``  the default options of a script's connections
 ``dialler``  dialling a server by its name
+``discovery``  finding servers by the names of their services
 ``driver``  how a script waits, and which thread may send requests
 ``executor``  `ScriptExecutor`: where the peer's requests run in a script
 ``factory``  making blocking connections
@@ -24,6 +26,8 @@ closed.
 ``pump``  the pump: drives a `Connection` with the threads that wait on it
 ``reconnect``  making a client that reconnects: `reconnecting`
 ``reconnecting_client``  a script's connection that comes back
+``registrars``  clients of RPyC's registry
+``registry_servers``  RPyC's registry servers
 ``refused``  RPyC's names that are not supported
 ``services``  services as RPyC's programs write them: their methods may block
 ``sockets``  sockets of a script: connected, with their options, and the context for TLS over one
@@ -37,17 +41,15 @@ from typing import TYPE_CHECKING
 
 from txremote.blocking import lib
 from txremote.blocking.connection import BlockingConnection, BlockingConnection as Connection
+from txremote.blocking.discovery import connect_by_service, discover, list_services
 from txremote.blocking.factory import (
     connect,
-    connect_by_service as connect_by_service,
     connect_channel,
     connect_pipes,
     connect_stdpipes,
     connect_stream,
     connect_subproc,
     connect_thread,
-    discover as discover,
-    list_services as list_services,
     ssh_connect as ssh_connect,
     ssl_connect,
     unix_connect,
@@ -102,6 +104,7 @@ __all__ = [
     "buffiter",
     "classic",
     "connect",
+    "connect_by_service",
     "connect_channel",
     "connect_pipes",
     "connect_stdpipes",
@@ -109,9 +112,11 @@ __all__ = [
     "connect_subproc",
     "connect_thread",
     "core",
+    "discover",
     "exposed",
     "fetch",
     "lib",
+    "list_services",
     "reconnecting",
     "restricted",
     "service",

@@ -295,11 +295,6 @@ def connect_subproc(
     return conn
 
 
-NO_REGISTRY = "there is no registry here yet: tell clients the address, and connect(host, port)"
-
-discover = refused("discover", NO_REGISTRY)
-list_services = refused("list_services", NO_REGISTRY)
-connect_by_service = refused("connect_by_service", NO_REGISTRY)
 _TUNNEL = "open the tunnel with 'ssh -L' and connect() to its local port"
 ssh_connect = refused("ssh_connect", _TUNNEL)
 connect_multiprocess = refused(
@@ -307,14 +302,6 @@ connect_multiprocess = refused(
     "a fork shares what it should not: start a command with connect_subproc(), or use a pool "
     "of processes (txremote.run_async)",
 )
-
-
-class DiscoveryError(Exception):
-    """RPyC's: no registry knows the service."""
-
-
-class ForbiddenError(Exception):
-    """RPyC's: a registry does not list its services."""
 
 
 def accept(channel: ByteChannel, service: object, config: Config = None) -> BlockingConnection:

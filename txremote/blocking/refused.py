@@ -20,21 +20,3 @@ class Refused(type):
 def refused(name: str, instead: str) -> Refused:
     """Return a class for a name of RPyC's, so that programs can derive from it, too."""
     return Refused(name, (), {"instead": instead, "__doc__": f"Refused: {instead}."})
-
-
-class RefusedInUse(Refused):
-    """The class of names whose objects refuse: programs make them and may not use them."""
-
-    def __call__(cls, *args: object, **kwargs: object) -> object:
-        """Make one; its arguments have no effect."""
-        return type.__call__(cls)
-
-
-def refused_in_use(name: str, instead: str, *methods: str) -> RefusedInUse:
-    """Return a class for a name of RPyC's whose objects have methods that refuse."""
-
-    def refuse(self: object, *args: object, **kwargs: object) -> object:
-        raise NotImplementedError(f"{name} of RPyC is not supported: {instead}")
-
-    body: dict[str, object] = {"instead": instead, "__doc__": f"Refused: {instead}."}
-    return RefusedInUse(name, (), {**body, **dict.fromkeys(methods, refuse)})

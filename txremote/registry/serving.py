@@ -9,7 +9,8 @@ has a few seconds for that; how many there may be is bounded.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
 
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
@@ -37,6 +38,13 @@ CLIENT_SECONDS: Final = 3.0
 _COMPLAIN_EVERY = 10.0
 
 
+Note: TypeAlias = Callable[[str, Address], object]
+
+
+def _ignore(_name: str, _address: Address) -> None:
+    """Do nothing."""
+
+
 class RegistryServer(TwistedService):
     """
     A registry that listens from its start to its stop. For the reactor's thread.
@@ -48,6 +56,7 @@ class RegistryServer(TwistedService):
         allow_listing: Whether all names are told.
         by: ``"udp"``, ``"tcp"``, or both.
         limits: How much may be entered.
+        added, removed: Called with the name and the address of a server that has come, or gone.
         reactor: The reactor; the running one if None.
 
     Attributes:
@@ -63,6 +72,8 @@ class RegistryServer(TwistedService):
         allow_listing: bool = False,
         by: tuple[str, ...] = ("udp", "tcp"),
         limits: EntryLimits | None = None,
+        added: Note = _ignore,
+        removed: Note = _ignore,
         reactor: Reactor | None = None,
     ) -> None:
         self._reactor: Any = chosen_reactor(reactor)
@@ -74,8 +85,9 @@ class RegistryServer(TwistedService):
         self.port = port
         self._ports: list[IListeningPort] = []
         self._factory = _Clients(self)
+        self._added, self._removed = added, removed
         self.entries = Entries(
-            self._clock.seconds, lease, limits, added=_note_added, removed=_note_removed
+            self._clock.seconds, lease, limits, added=self._note_added, removed=self._note_removed
         )
         self.answering = Answering(
             self.entries, self._clock.seconds, allow_listing, complain=self._complain
@@ -126,20 +138,20 @@ class RegistryServer(TwistedService):
         ports, self._ports = self._ports, []
         return DeferredList([maybeDeferred(port.stopListening) for port in ports])
 
+    def _note_added(self, name: str, address: Address) -> None:
+        _log.info("{name} is served on {host}:{port}", name=name, host=address[0], port=address[1])
+        self._added(name, address)
+
+    def _note_removed(self, name: str, address: Address) -> None:
+        host, port = address
+        _log.info("{name} is no longer served on {host}:{port}", name=name, host=host, port=port)
+        self._removed(name, address)
+
     def _complain(self, sentence: str) -> None:
         now = self._clock.seconds()
         if now - self._complained >= _COMPLAIN_EVERY:
             self._complained = now
             _log.warn("{sentence}", sentence=sentence)
-
-
-def _note_added(name: str, address: Address) -> None:
-    _log.info("{name} is served on {host}:{port}", name=name, host=address[0], port=address[1])
-
-
-def _note_removed(name: str, address: Address) -> None:
-    host, port = address
-    _log.info("{name} is no longer served on {host}:{port}", name=name, host=host, port=port)
 
 
 class _Datagrams(DatagramProtocol):

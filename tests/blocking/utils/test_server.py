@@ -286,8 +286,6 @@ def test_a_port_that_is_taken_is_an_oserror_when_it_is_made() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"registrar": object()}, "there is no registry here"),
-        ({"auto_register": True}, "there is no registry here"),
         ({"protocol_config": 5}, "config is a ConnectionConfig or a mapping"),
     ],
 )
@@ -311,6 +309,8 @@ def test_what_is_no_service_is_refused() -> None:
 def test_a_path_stands_in_place_of_a_port(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="in place of"):
         ThreadedServer(Desk, port=5, socket_path=str(tmp_path / "s"))
+    with pytest.raises(ValueError, match="a registry knows ports only"):
+        ThreadedServer(Desk, auto_register=True, socket_path=str(tmp_path / "s"))
 
 
 @scripted

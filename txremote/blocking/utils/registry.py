@@ -1,18 +1,30 @@
-"""RPyC's ``rpyc.utils.registry``, by its names: its numbers; there is no registry yet."""
+"""
+RPyC's ``rpyc.utils.registry``, by its names. Its servers, which run a reactor, are imported when
+they are used first.
+"""
 
-from txremote.blocking.factory import NO_REGISTRY
-from txremote.blocking.refused import refused, refused_in_use
+from typing import TYPE_CHECKING
+
+from txremote.blocking.registrars import (
+    RegistryClient as RegistryClient,
+    TCPRegistryClient as TCPRegistryClient,
+    UDPRegistryClient as UDPRegistryClient,
+)
+from txremote.importing import lazy_names
+from txremote.registry.messages import (
+    REGISTRY_PORT as REGISTRY_PORT,
+)
+
+if TYPE_CHECKING:
+    from txremote.blocking.registry_servers import (
+        RegistryServer as RegistryServer,
+        TCPRegistryServer as TCPRegistryServer,
+        UDPRegistryServer as UDPRegistryServer,
+    )
 
 DEFAULT_PRUNING_TIMEOUT = 4 * 60
-MAX_DGRAM_SIZE = 1500
-REGISTRY_PORT = 18811
 
-RegistryServer = refused("RegistryServer", NO_REGISTRY)
-UDPRegistryServer = refused("UDPRegistryServer", NO_REGISTRY)
-TCPRegistryServer = refused("TCPRegistryServer", NO_REGISTRY)
-
-# commands of RPyC's kind make one, and use it if they are told to register
-_CLIENT = (NO_REGISTRY, "discover", "list", "register", "unregister")
-RegistryClient = refused_in_use("RegistryClient", *_CLIENT)
-UDPRegistryClient = refused_in_use("UDPRegistryClient", *_CLIENT)
-TCPRegistryClient = refused_in_use("TCPRegistryClient", *_CLIENT)
+_SERVERS = ("RegistryServer", "TCPRegistryServer", "UDPRegistryServer")
+__getattr__, __dir__ = lazy_names(
+    __name__, dict.fromkeys(_SERVERS, "txremote.blocking.registry_servers")
+)

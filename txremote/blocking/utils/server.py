@@ -21,16 +21,19 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IListeningPort
 
 from txremote.blocking.authentication import AuthenticatingPort, Authenticator, SSLAuthenticator
+from txremote.blocking.auto_register import AutoRegister, Registrar
 from txremote.blocking.channel import address_of
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.defaults import config_of_script
 from txremote.blocking.private_reactor import PrivateReactor
 from txremote.blocking.refused import refused
+from txremote.blocking.registrars import UDPRegistryClient
 from txremote.config import ConnectionConfig
 from txremote.net.listen import ServingFactory
 from txremote.net.unixsockets import PRIVATE, adopt, clear_stale, remove
 from txremote.peer.connection import Connection, is_local
 from txremote.refs import forks
+from txremote.refs.reactorthread import is_in_reactor
 from txremote.service import instantiate
 
 
@@ -53,8 +56,11 @@ class ThreadedServer:
         authenticator: Called with each client's socket before anything is read: returns
             the socket to use from then on, and credentials, or raises `AuthenticationError`.
             Each client has a thread of its own then (`txremote.blocking.authentication`).
-        registrar: Has no effect with ``auto_register=False``, and is refused without.
-        auto_register: Not supported: must not be true.
+        registrar: The registry's client, such as a `UDPRegistryClient`, or one of RPyC's; None
+            for a `UDPRegistryClient` that asks by a broadcast.
+        auto_register: Whether the server is registered while it serves, under the aliases of
+            its service, by a thread beside it; None: if a ``registrar`` is given. A UNIX socket
+            is not: the registry knows ports only.
         protocol_config: The switches of the connections.
         logger: A `logging.Logger` for exceptions of exposed methods, and for the clients
             of an authenticator; if None, these go to a logger of the service's name.
@@ -82,7 +88,7 @@ class ThreadedServer:
         backlog: int = socket.SOMAXCONN,
         reuse_addr: bool = True,
         authenticator: Authenticator | None = None,
-        registrar: object = None,
+        registrar: Registrar | None = None,
         auto_register: bool | None = None,
         protocol_config: ConnectionConfig | Mapping[str, object] | None = None,
         logger: logging.Logger | None = None,
@@ -90,8 +96,9 @@ class ThreadedServer:
         socket_path: str | None = None,
     ) -> None:
         _check_hooks(type(self))
-        if auto_register or (registrar is not None and auto_register is None):
-            raise TypeError("there is no registry here: tell clients the address")
+        self.auto_register = registrar is not None if auto_register is None else auto_register
+        if self.auto_register and socket_path is not None:
+            raise ValueError("a registry knows ports only: leave socket_path or auto_register out")
         config = config_of_script(protocol_config, depth=1)
         if logger is not None and config.logger is None:
             config = config.replace(logger=logger)
@@ -110,6 +117,12 @@ class ThreadedServer:
         else:
             self._open_path(socket_path)
         self.logger = logger or self._logger()
+        self.registrar = UDPRegistryClient(logger=self.logger) if registrar is None else registrar
+        self._entry: AutoRegister | None = None  # in a registry
+        if self.auto_register:
+            self._entry = AutoRegister(
+                self.registrar, self._aliases(), int(self.port), self.host, self.logger
+            )
 
     def _prepare(self) -> None:
         """Make the state of a run, which a server has once."""
@@ -183,6 +196,8 @@ class ThreadedServer:
             self._reactor.run_here()
         finally:
             self.active = False
+            if self._entry is not None:
+                self._entry.end(wait=True)
             self._stop_accepting()
             self._stopped.set()
             self._port_is_free.set()
@@ -193,6 +208,8 @@ class ThreadedServer:
         try:
             self.listener.setblocking(False)
             self._listening = self._accept_clients()
+            if self._entry is not None:
+                self._entry.begin()
         except BaseException as problem:
             self._problem = problem
             self._reactor.stop()
@@ -237,6 +254,12 @@ class ThreadedServer:
         name = named() if named is not None else type(self.service).__name__
         return logging.getLogger(f"{name}/{self.port}")
 
+    def _aliases(self) -> tuple[str, ...]:
+        """Return the names under which it is registered."""
+        named = getattr(self.service, "get_service_aliases", None)
+        served = self.service if isinstance(self.service, type) else type(self.service)
+        return tuple(named()) if named is not None else (served.__name__,)
+
     def _start_in_thread(self) -> threading.Thread:
         """Start in a new thread, and return it: RPyC's name, which programs call."""
         thread = threading.Thread(target=self.start, name="txremote server", daemon=True)
@@ -260,11 +283,15 @@ class ThreadedServer:
                 self._stopped.set()
                 self._reactor.dispose()
                 return
+        if self._entry is not None:
+            self._entry.end(wait=not is_in_reactor())
         self._reactor.callFromThread(lambda: Deferred.fromCoroutine(self._shut_down()))
         if self._reactor.io_thread != threading.get_ident():
             self._port_is_free.wait()
 
     async def _shut_down(self) -> None:
+        if self._entry is not None:
+            self._entry.end(wait=False)
         if self._listening is not None:
             listening, self._listening = self._listening, None
             stopping = listening.stopListening()
