@@ -20,14 +20,15 @@ from txremote.commands.local import CHECK, DEMO, STUBS
 from txremote.commands.operating import LOG_LEVEL, TOP
 from txremote.commands.passwd import PASSWD
 from txremote.commands.prompts import CONSOLE, SHELL
+from txremote.commands.registries import FIND, REGISTRY
 from txremote.commands.tasks import TASKS
 from txremote.versions import version_line
 
 #: All commands, by what one wants to do. A new one is a word here.
 GROUPS: Final[tuple[tuple[str, tuple[Command, ...]], ...]] = (
     ("try", (DEMO, CALL, SHELL)),
-    ("serve", (CHECK, PASSWD, CONSOLE)),
-    ("operate", (TOP, HEALTH, TASKS, LOG_LEVEL)),
+    ("serve", (CHECK, PASSWD, CONSOLE, REGISTRY)),
+    ("operate", (TOP, HEALTH, TASKS, LOG_LEVEL, FIND)),
     ("develop", (STUBS, COMPLETION)),
 )
 

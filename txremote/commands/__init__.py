@@ -12,6 +12,7 @@ plac or the daemon, when that runs; a client's connection is loaded by all, for 
 ``passwd``  ``txremote passwd``: a user's line in a file of passwords
 ``operating``  ``top`` and ``log-level``, for operators
 ``prompts``  ``shell`` and ``console``
+``registries``  ``registry`` and ``find``
 ``running``  a command that needs a server: the reactor, the connection, Ctrl-C
 ``tasks``  ``txremote tasks``: the tasks of a server
 """

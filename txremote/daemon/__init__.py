@@ -8,6 +8,7 @@ objects of it with ``lookup`` and ``addresses``, and collects ``problems``; ``ho
 ``advice``  what an operator should know of a server, though it can be started
 ``check``  ``txremote check``: all problems of a file
 ``ports``  whether a place to listen can be had: it is tried, and given back
+``registering``  the servers of a process in a registry, while it is ready
 ``rpyc_defaults``  switches that a hosted module sets for its whole program
 ``rpyc_netrefs``  ``isinstance(x, rpyc.BaseNetref)`` in hosted modules
 """

@@ -28,10 +28,15 @@ class ListenAddress:
     @property
     def exposed(self) -> bool:
         """Whether other machines are known to reach it: of TCP and TLS alone it is known."""
+        return split(self.description)[0] in TCP and not self.is_loopback
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is a port that is known to be for this machine alone."""
         kind, words, options = split(self.description)
         interface = _interface(words, options)
         local = interface.startswith("127.") or interface in ("::1", "localhost")
-        return kind in TCP and not local
+        return kind in TCP and local
 
     @property
     def is_plain(self) -> bool:

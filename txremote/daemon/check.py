@@ -22,6 +22,7 @@ from txremote.daemon.configfile import read_plan
 from txremote.daemon.plan import LIMITS, SWITCHES, ListenerPlan
 from txremote.daemon.problems import PlanError
 from txremote.daemon.resolve import Resolved, resolve
+from txremote.registry.urls import registry_url
 
 
 def run_check(path: str, reactor: IReactorCore, *, try_ports: bool = True) -> int:
@@ -56,6 +57,8 @@ def _described(resolved: Resolved) -> Iterator[str]:
             yield f"  login: {ways}"
         if server.operators:
             yield f"  operators: {', '.join(server.operators)}"
+        if plan.register:
+            yield f"  registered as: {', '.join(plan.register)}"
         for note in server.notes:
             yield f"  {note}"
         yield from _advice(plan, server.addresses)
@@ -74,6 +77,8 @@ def _described(resolved: Resolved) -> Iterator[str]:
             yield f"  token: {resolved.plan.admin_token}"
         if resolved.plan.admin_write:
             yield "  its users can close connections and kill tasks"
+    if resolved.registry is not None:
+        yield f"registry: {registry_url(resolved.plan.registry)}"
     yield f"drain: {resolved.plan.drain:g} s"
 
 

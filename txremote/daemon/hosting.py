@@ -16,6 +16,7 @@ A second SIGTERM or SIGINT skips to the end.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -41,6 +42,7 @@ from txremote.daemon.advice import advice, certificate_files
 from txremote.daemon.plan import ConsolePlan, ServerPlan
 from txremote.daemon.ports import error_text
 from txremote.daemon.problems import ConfigOrigin
+from txremote.daemon.registering import Entry, Registering, places_of
 from txremote.daemon.resolve import Console, Resolved, Server
 from txremote.eventloop.stop_order import stop_order
 from txremote.levels import Logger, levels
@@ -67,6 +69,9 @@ _always = TwistedLogger("txremote")  # whatever the levels are
 
 # Windows has no such signal
 _toggles: Final = getattr(signal, "SIGUSR2", None)
+
+#: The variable that one of several workers has.
+WORKER: Final = "TXREMOTE_WORKER"
 
 #: Seconds for threads to end.
 FINAL_GRACE: Final = 1.0
@@ -99,6 +104,7 @@ class HostedServer(ServerService):
             reactor=reactor,
         )
         self.description = address.description
+        self.names = server.plan.register
 
     @property
     def refusal(self) -> str | None:
@@ -138,7 +144,9 @@ class Hosting(MultiService):
         self._sites = _sites_of(resolved.admin, self.monitor, reactor)
         # the monitor first, so that it sees how the others start
         watching = (self.monitor, *self._exporting)
-        for service in (*watching, *self._pools, *self._listening, *self._sites, self._systemd):
+        self._registering = self._registering_of(resolved)
+        after = (*self._sites, self._systemd, *self._registering)
+        for service in (*watching, *self._pools, *self._listening, *after):
             service.setServiceParent(self)
 
     def _watch(self, resolved: Resolved) -> None:
@@ -158,6 +166,28 @@ class Hosting(MultiService):
             self.monitor.watch_pool(pool)
         for console in resolved.consoles:
             self.monitor.watch_tasks(console.plan.name, console.service.manager)
+
+    def _registering_of(self, resolved: Resolved) -> list[Registering]:
+        """Make what keeps servers in a registry; of several workers the supervisor does that."""
+        if resolved.registry is None or WORKER in os.environ:
+            return []
+        monitor = self.monitor
+        return [
+            Registering(
+                resolved.registry,
+                self._entries,
+                lambda: monitor.health().ready,
+                lambda: float(monitor.overview().calls_running),
+                steady(self._reactor),
+            )
+        ]
+
+    def _entries(self) -> Iterator[Entry]:
+        """Give what is to be registered, as long as it listens."""
+        for hosted in self._listening:
+            if isinstance(hosted, HostedServer) and hosted.names:
+                for place in places_of(hosted.ports, hosted.speaks_tls):
+                    yield Entry(hosted.names, place)
 
     def _advise(self, plan: ServerPlan | ConsolePlan, addresses: tuple[ListenAddress, ...]) -> None:
         """Log what an operator should know, and have the monitor show the certificates."""
@@ -223,6 +253,8 @@ class Hosting(MultiService):
             TwistedService.stopService(self)  # not yet the parts
             self.monitor.note_draining()
             self._systemd.stopping()
+            for registering in self._registering:
+                registering.leave()
             self._stopping = Deferred.fromCoroutine(self._stop())
             self._stopping.addErrback(
                 lambda failure: _log.failure("txremote did not stop well", failure)
@@ -247,6 +279,7 @@ class Hosting(MultiService):
         if running_pools.default in self._pools:
             set_default_pool(None)
         self._systemd.stopService()
+        await _stop_all({each: each.stopService for each in self._registering})
         for site in self._sites:  # it has shown what the rest waited for
             await maybeDeferred(site.stopService)
         await maybeDeferred(self.monitor.stopService)

@@ -238,6 +238,10 @@ class ServerPlan(ListenerPlan):
         "Users who may look after the server with txremote top and log-level, after their login; "
         "with commas between them, or repeated."
     )
+    register: tuple[str, ...] = _texts(
+        "Keep the service listed under this name in the registry of --registry, while it is ready; "
+        "may be repeated."
+    )
     switches: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -283,6 +287,13 @@ class Plan:
     pool: tuple[str, ...] = _texts(
         "Start a pool with the server, such as processes:4, threads:8 or dask:tcp://HOST:8786; "
         "may be repeated. run_async and @offloaded use the first."
+    )
+    registry: str | None = _setting(
+        None,
+        TEXT,
+        "The registry of --register: rpyc://HOST[:PORT], rpyc+tcp://HOST[:PORT], "
+        "redis://[:PASSWORD@]HOST[:PORT] or unix:///PATH. [default: TXREMOTE_REGISTRY]",
+        secret=True,
     )
     drain: float = _setting(
         DRAIN, SECONDS, "How long calls in flight have when the server is told to stop."

@@ -23,12 +23,14 @@ from txremote.daemon.adminsite import Admin, resolve_admin
 from txremote.daemon.lookup import SERVICE_NAME, find_checker, find_container, find_service
 from txremote.daemon.plan import CLASSIC_ENDPOINT, SERVER_ENDPOINT, ConsolePlan, Plan, ServerPlan
 from txremote.daemon.problems import PlanError, Problems
+from txremote.daemon.registering import resolve_registry
 from txremote.daemon.rpyc_defaults import DefaultsWatch
 from txremote.daemon.rpyc_netrefs import make_known
 from txremote.interfaces import IPool
 from txremote.levels import NAMESPACE, parsed
 from txremote.net.listen import refusal_of_hosted
 from txremote.net.login import portal_for
+from txremote.registry.ports import Registry
 from txremote.service import config_of
 from txremote.tasks.store import TaskStore
 from txremote.tracing.exporting import check_exporter
@@ -71,6 +73,7 @@ class Resolved:
     consoles: tuple[Console, ...]
     pools: tuple[IPool, ...]
     admin: Admin | None = None
+    registry: Registry | None = None
 
 
 def resolve(
@@ -92,9 +95,10 @@ def resolve(
     consoles = [found for each in plan.consoles if (found := resolver.console(each))]
     servers = [made for each in plan.servers if (made := resolver.server(each, consoles))]
     admin = resolver.admin()
+    registry = resolver.registry(servers)
     if resolver.problems:
         raise PlanError(*resolver.problems)
-    return Resolved(plan, tuple(servers), tuple(consoles), pools, admin)
+    return Resolved(plan, tuple(servers), tuple(consoles), pools, admin, registry)
 
 
 class _Resolver:
@@ -133,6 +137,11 @@ class _Resolver:
     def admin(self) -> Admin | None:
         """Return the admin site, or None: there is none, or a problem, which is noted."""
         return resolve_admin(self._plan, self._addresses, self._reactor, self.problems)
+
+    def registry(self, servers: list[Server]) -> Registry | None:
+        """Return the registry that servers are entered in, or None, as `admin` does."""
+        listening = [(each.plan, each.addresses) for each in servers]
+        return resolve_registry(self._plan, listening, self._reactor, self.problems)
 
     def console(self, plan: ConsolePlan) -> Console | None:
         """Make a console, or return None and note why."""

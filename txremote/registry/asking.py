@@ -8,16 +8,21 @@ others do not reach it, and where no registry listens the system says so at once
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError as DeferredTimeout
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.error import CannotListenError, ConnectError, ConnectionLost
-from twisted.internet.interfaces import IHostResolution, IReactorTime, IResolutionReceiver
-from twisted.internet.protocol import DatagramProtocol, Factory, Protocol as StreamProtocol
-from twisted.internet.udp import Port
+from twisted.internet.error import ConnectError, ConnectionLost
+from twisted.internet.interfaces import (
+    IHostResolution,
+    IReactorTime,
+    IReadDescriptor,
+    IResolutionReceiver,
+)
+from twisted.internet.protocol import Factory, Protocol as StreamProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -59,7 +64,7 @@ def within(
             return failure
         if isinstance(problem, (DeferredTimeout, TimeoutError)):
             sentence = f"no answer within {timeout:g} s"
-        elif isinstance(problem, (OSError, CannotListenError, ConnectError, ConnectionLost)):
+        elif isinstance(problem, (OSError, ConnectError, ConnectionLost)):
             sentence = str(problem).rstrip(".") or type(problem).__name__
         else:
             return failure
@@ -79,61 +84,77 @@ def _timed_out(result: Any, _timeout: float) -> Any:
 # --- by UDP
 
 
-class _Datagrams(DatagramProtocol):
-    """Sends one datagram, and waits for one."""
+@implementer(IReadDescriptor)
+class _Datagram:
+    """
+    Sends one datagram, and waits for one.
 
-    def __init__(self, message: bytes, address: tuple[str, int], is_broadcast: bool) -> None:
-        self._message = message
-        self._address = address
-        self._is_broadcast = is_broadcast
-        self._port: Any = None
+    Twisted's own port writes two lines into the log for each socket, and a registry is asked all
+    the time.
+    """
+
+    def __init__(
+        self, reactor: Any, url: RegistryURL, host: str, message: bytes, source: str
+    ) -> None:
+        family = socket.AF_INET6 if isIPv6Address(host.partition("%")[0]) else socket.AF_INET
+        self._reactor = reactor
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self.answer: Deferred[bytes] = Deferred(lambda _answer: self._close())
+        try:
+            self._socket.setblocking(False)
+            self._socket.bind((source, 0))
+            if url.is_broadcast:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, True)
+                self._socket.sendto(message, (host, url.port))
+            else:
+                self._socket.connect((host, url.port))
+                self._socket.send(message)
+        except BaseException:
+            self._socket.close()
+            raise
+        reactor.addReader(self)
 
-    def send(self, port: Any) -> None:
-        """Send it, from a port that listens. Raises OSError."""
-        self._port = port
-        if self._is_broadcast:
-            port.setBroadcastAllowed(True)
-            port.write(self._message, self._address)
+    def fileno(self) -> int:
+        """Return the socket's number; -1 when it is closed."""
+        return self._socket.fileno()
+
+    def doRead(self) -> None:
+        """Take the answer. Called by the reactor."""
+        try:
+            data = self._socket.recv(MAX_LIST)
+        except BlockingIOError:
+            return
+        except OSError as problem:
+            self._end(Failure(problem))
         else:
-            port.connect(*self._address)
-            port.write(self._message)
+            self._end(data)
 
-    def datagramReceived(self, datagram: bytes, _address: object) -> None:
-        """Take the answer."""
-        self._end(datagram)
+    def connectionLost(self, reason: Failure) -> None:
+        """Called by the reactor: of some when nobody listens there."""
+        try:
+            self._socket.recv(1)
+        except OSError as problem:
+            reason = Failure(problem)
+        self._end(reason)
 
-    def connectionRefused(self) -> None:
-        """Called where nobody listens."""
-        self._end(Failure(ConnectionRefusedError("nobody listens there")))
-
-    # Twisted 26.10 epollreactor: it closes the port then, and calls only this
-    stopProtocol = connectionRefused
+    def logPrefix(self) -> str:
+        """Return its name for the log."""
+        return "registry"
 
     def _end(self, result: bytes | Failure) -> None:
+        self._close()
         if not self.answer.called:
             self.answer.callback(result)
-        self._close()
 
     def _close(self) -> None:
-        port, self._port = self._port, None
-        if port is not None:
-            port.stopListening()
+        if self._socket.fileno() >= 0:
+            self._reactor.removeReader(self)
+            self._socket.close()
 
 
 def _ask_by_udp(reactor: Any, url: RegistryURL, message: bytes, source: str) -> Deferred[bytes]:
     def ask(host: str) -> Deferred[bytes]:
-        protocol = _Datagrams(message, (host, url.port), url.is_broadcast)
-        interface = source or ("::" if isIPv6Address(host) else "")
-        # every reactor that watches descriptors has one, that of txremote.aio too
-        port = Port(0, protocol, interface, MAX_LIST, reactor)
-        port.startListening()
-        try:
-            protocol.send(port)
-        except BaseException:
-            port.stopListening()
-            raise
-        return protocol.answer
+        return _Datagram(reactor, url, host, message, source).answer
 
     return resolved(reactor, url.host).addCallback(ask)
 
@@ -177,6 +198,12 @@ def resolved(reactor: Any, host: str) -> Deferred[str]:
 # --- by TCP
 
 
+class _Asking(Factory):
+    """Makes the protocol of one question."""
+
+    noisy = False
+
+
 class _Stream(StreamProtocol):
     """Says one thing, and hears all that is said in return."""
 
@@ -215,7 +242,7 @@ def _ask_by_tcp(reactor: Any, url: RegistryURL, message: bytes, source: str) -> 
         reactor, url.host, url.port, bindAddress=(source, 0) if source else None
     )
     adapted: Callable[[Any], Any] = getattr(reactor, "adapted", lambda endpoint: endpoint)
-    connecting = adapted(endpoint).connect(Factory.forProtocol(lambda: _Stream(message)))
+    connecting = adapted(endpoint).connect(_Asking.forProtocol(lambda: _Stream(message)))
 
     def connected(protocol: Any) -> Deferred[bytes]:
         answer: Deferred[bytes] = protocol.answer
