@@ -108,6 +108,7 @@ class RegistryServer:
             if not self._is_over:
                 self._is_over = True
                 self._registry.stopService()
+                self._reactor.iterate()  # it never ran: ports are closed in a turn of it
                 self._reactor.dispose()
 
     def _shut_down(self) -> None:

@@ -73,7 +73,7 @@ class Registering(TwistedService):
     def startService(self) -> None:
         """Begin to look whether the process is ready."""
         super().startService()  # type: ignore[no-untyped-call]
-        self._look()
+        self._timer = self._clock.callLater(0, self._look)  # when the reactor runs
 
     def _look(self) -> None:
         wanted = set(self._entries()) if self._is_ready() else set()

@@ -11,9 +11,7 @@ from txremote.blocking.registrars import (
     UDPRegistryClient as UDPRegistryClient,
 )
 from txremote.importing import lazy_names
-from txremote.registry.messages import (
-    REGISTRY_PORT as REGISTRY_PORT,
-)
+from txremote.registry.messages import MAX_MESSAGE, REGISTRY_PORT as REGISTRY_PORT
 
 if TYPE_CHECKING:
     from txremote.blocking.registry_servers import (
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     )
 
 DEFAULT_PRUNING_TIMEOUT = 4 * 60
+MAX_DGRAM_SIZE = MAX_MESSAGE
 
 _SERVERS = ("RegistryServer", "TCPRegistryServer", "UDPRegistryServer")
 __getattr__, __dir__ = lazy_names(
