@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from txremote.buses.keeping import Keeper
-from txremote.buses.ports import Given, Id, Joined, Reading, Refused, Store, Unreachable
+from txremote.buses.ports import BegunAnew, Given, Id, Joined, Reading, Refused, Store, Unreachable
 
 #: Seconds that a request takes to the keeper, and its answer back.
 WAY = 0.001
@@ -76,7 +76,7 @@ class LocalStore:
         self._opener = opener
         self._wake = wake
         self._lost: Callable[[str], object] | None = lost
-        self._topics: set[str] = set()
+        self._topics: dict[str, str] = {}  # with the generations that they have joined
 
     def _ask(self, function: Callable[[], Any]) -> Deferred[Any]:
         answer: Deferred[Any] = Deferred()
@@ -91,7 +91,7 @@ class LocalStore:
                 return
             try:
                 found, error = function(), None
-            except Refused as problem:
+            except (Refused, BegunAnew) as problem:
                 found, error = None, problem
             clock.callLater(WAY, reply, found, error)
 
@@ -99,16 +99,22 @@ class LocalStore:
         return answer
 
     def join(self, topic: str, known: Id | None) -> Deferred[Joined]:
-        self._topics.add(topic)
-        return self._ask(lambda: self._opener.keeper.join(topic, known))
+        def join() -> Joined:
+            joined = self._opener.keeper.join(topic, known)
+            self._topics[topic] = joined.generation
+            return joined
+
+        return self._ask(join)
 
     def leave(self, topic: str) -> None:
-        self._topics.discard(topic)
+        self._topics.pop(topic, None)
 
     def publish(self, topic: str, events: Sequence[Given]) -> Deferred[Id]:
         def publish() -> Id:
             if topic in self._opener.refused:
                 raise Refused("out of memory")
+            if self._has_begun_anew(topic):
+                raise BegunAnew
             last = self._opener.keeper.publish(topic, events)
             for store in self._opener.stores:
                 if topic in store._topics:
@@ -118,7 +124,16 @@ class LocalStore:
         return self._ask(publish)
 
     def read(self, topics: Sequence[tuple[str, Id]]) -> Deferred[Reading]:
-        return self._ask(lambda: self._opener.keeper.read(topics))
+        def read() -> Reading:
+            found = self._opener.keeper.read(topics)
+            anew = {n for n, (topic, _) in enumerate(topics) if self._has_begun_anew(topic)}
+            entries = [entry for entry in found.entries if entry.topic not in anew]
+            return found._replace(entries=entries, begun_anew=found.begun_anew | anew)
+
+        return self._ask(read)
+
+    def _has_begun_anew(self, topic: str) -> bool:
+        return self._topics.get(topic) != self._opener.keeper._generation
 
     def retained(self, topic: str, after: bytes) -> Deferred[Any]:
         return self._ask(lambda: self._opener.keeper.retained(topic, after))
@@ -172,6 +187,10 @@ class LocalOpener:
     def close(self) -> Deferred[None]:
         self.closed = True
         return succeed(None)
+
+    def flush(self) -> None:
+        """Forget all, with everybody connected."""
+        self.keeper = self._new_keeper()
 
     def _new_keeper(self) -> Keeper:
         self._keepers += 1

@@ -243,7 +243,7 @@ def test_what_the_store_refuses_is_tried_again_and_told() -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["publish", "wait", "lose", "forget", "down", "up", "join"]),
+        st.sampled_from(["publish", "wait", "lose", "forget", "flush", "down", "up", "join"]),
         st.integers(0, 2),
         st.integers(1, 6),
     ),
@@ -275,6 +275,8 @@ def test_nothing_is_twice_or_out_of_order_and_nothing_is_missing(
             site.opener.up = step == "up"
             if step == "down":
                 site.opener.lose()
+        elif step == "flush":
+            site.opener.flush()
         else:
             site.opener.lose(step == "forget")
     site.opener.up = True

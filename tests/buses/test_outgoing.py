@@ -12,6 +12,10 @@ def numbers(events: object) -> list[int]:
     return [event.number for event in events]  # type: ignore[attr-defined]
 
 
+def taken(out: Outgoing, last: tuple[int, int]) -> None:
+    out.taken(out._under_way, last)
+
+
 def test_events_go_in_order_one_batch_at_a_time() -> None:
     out = Outgoing(retain=False)
     assert out.batch() == []
@@ -20,7 +24,7 @@ def test_events_go_in_order_one_batch_at_a_time() -> None:
     assert numbers(out.batch()) == [1, 2, 3]
     out.add(None, b"x")
     assert out.batch() == []  # the others are under way
-    out.taken((1, 0))
+    taken(out, (1, 0))
     assert numbers(out.batch()) == [4]
     assert out.acked == (1, 0)
 
@@ -28,17 +32,19 @@ def test_events_go_in_order_one_batch_at_a_time() -> None:
 def test_what_is_under_way_when_the_bus_is_lost_goes_again() -> None:
     out = Outgoing(retain=False)
     out.add(None, b"x")
-    out.batch()
+    batch = out.batch()
     out.interrupted()
     out.add(None, b"y")
     assert numbers(out.batch()) == [1, 2]
+    out.taken(batch, (1, 0))  # the answer comes late, and is not that of what is under way now
+    assert len(out) == 2
 
 
 def test_a_batch_has_a_bound_in_bytes_and_one_event_at_least() -> None:
     out = Outgoing(retain=False)
     for size in (10, 2 << 20, 10):
         out.add(None, bytes(size))
-    assert [numbers(out.batch()) for _ in range(3) if not out.taken((1, 0))] == [[1], [2], [3]]
+    assert [numbers(out.batch()) for _ in range(3) if not taken(out, (1, 0))] == [[1], [2], [3]]
 
 
 @pytest.mark.parametrize(("most", "size"), [(3, 1 << 30), (1000, 320)])
@@ -53,7 +59,7 @@ def test_the_oldest_that_wait_are_given_up_and_not_what_is_under_way(
     assert numbers(out.batch()) == [1]
     assert sum(out.add(None, b"x") for _ in range(4)) == 2
     assert out.given_up == 2
-    out.taken((1, 0))
+    taken(out, (1, 0))
     assert numbers(out.batch()) == [4, 5]
 
 
@@ -67,7 +73,7 @@ def test_a_bus_that_forgot_gets_the_last_events_again_before_the_others(
     for key in ("a", "b", "b", "b"):
         out.add(key, b"x")
     out.batch()
-    out.taken((7, 0))
+    taken(out, (7, 0))
     out.add("c", b"x")
     out.forgotten()
     again = out.batch()
@@ -75,7 +81,7 @@ def test_a_bus_that_forgot_gets_the_last_events_again_before_the_others(
     assert {event.first for event in again} == {(7, 0)}
     out.interrupted()
     assert numbers(out.batch()) == numbers(again)
-    out.taken((8, 0))
+    taken(out, (8, 0))
     assert numbers(out.batch()) == [5]
 
 
@@ -86,6 +92,6 @@ def test_the_last_events_of_keys_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
     for key in ("a", "b", "a", "c"):
         out.add(key, b"x")
     out.batch()
-    out.taken((7, 0))
+    taken(out, (7, 0))
     out.forgotten()
     assert numbers(out.batch()) == [3, 4]

@@ -16,6 +16,7 @@ import pytest_twisted
 
 from tests.buses.local import Heard
 from tests.buses.redis_server import RedisServer, needs_redis
+from tests.interop.peer_processes import ROOT
 from tests.net.servers import until
 from txremote.buses import bus
 from txremote.buses.bus import Bus
@@ -86,10 +87,12 @@ async def test_it_is_killed_flushed_stopped_and_started_and_no_event_is_lost_or_
 @pytest_twisted.ensureDeferred
 async def test_a_password_a_user_and_a_database_are_used(redis: RedisServer) -> None:
     """And a Redis that lets nobody in says why, without the password."""
-    redis.ask("ACL", "SETUSER", "bus", "on", ">secret", "~txremote:*", "&txremote:*", "+@all")
+    rights = re.search(r"ACL SETUSER (bus .*\n.*\n)", (ROOT / "docs/operating.rst").read_text())
+    assert rights is not None
+    assert redis.ask("ACL", "SETUSER", *rights[1].replace("PASSWORD", "secret").split()) == "OK\n"
     url = redis.url.replace("unix://", "unix://bus:secret@") + "?db=3"
-    link, _ = joined(url)
-    _, other = joined(f"redis://bus:secret@127.0.0.1:{redis.port}/3")
+    link, _ = joined(url, retain=True)
+    _, other = joined(f"redis://bus:secret@127.0.0.1:{redis.port}/3", retain=True)
     wrong, refused = joined(redis.url.replace("unix://", "unix://bus:wrong@"))
     link.publish(None, b"x")
     await until(lambda: other.there and refused.states)

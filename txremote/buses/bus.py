@@ -23,7 +23,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from txremote.buses.channel import Channel, log
-from txremote.buses.ports import START, Id, Joined, Opener, Reading, Refused, Store
+from txremote.buses.ports import START, BegunAnew, Id, Joined, Opener, Reading, Refused, Store
 from txremote.refs.clock import EventLoop, steady
 from txremote.topics.ports import BusListener
 
@@ -216,10 +216,18 @@ class Bus:
 
     def failed(self, channel: Channel, store: Store, failure: Failure) -> None:
         """Note that something a topic has asked for was not done."""
-        if failure.check(Refused):
+        if failure.check(BegunAnew):
+            self._begin_anew(channel, store)
+        elif failure.check(Refused):
             self._refused(channel, store, str(failure.value))
         elif self._store is store:
             self._down(_why(failure))
+
+    def _begin_anew(self, channel: Channel, store: Store) -> None:
+        """Join topics of a name again: the store has lost what it kept of it."""
+        for other in self._channels:
+            if other.topic == channel.topic and other.ready and self._store is store:
+                other.begin(store)
 
     def _refused(self, channel: Channel, store: Store, why: str) -> None:
         channel.refused(why)
@@ -271,8 +279,7 @@ class Bus:
             if channels[number].ready:
                 self._refused(channels[number], store, why)
         for number in found.begun_anew:
-            channels[number].begun_anew()
-            self._news[channels[number]] = None
+            self._begin_anew(channels[number], store)
         if found.entries:  # there may be more; another topic is the first to be read now
             self._news.update(dict.fromkeys(channels[1:] + channels[:1]))
         for entry in found.entries:

@@ -63,6 +63,7 @@ class Channel:
         self._origin = os.urandom(8).hex()
         self._outgoing = Outgoing(retain)
         self._store: Store | None = None
+        self._generation = ""
         self._seen = Seen(START)
         self._since: Id = START
         self._newer: dict[str | None, Id] = {}  # last events of keys that are still to be read
@@ -107,8 +108,10 @@ class Channel:
     # -- the bus's side
 
     def begin(self, store: Store) -> None:
-        """Join a store that the bus has come to have."""
+        """Join a store that the bus has come to have, or that has lost what it kept."""
         self._store = store
+        self.ready = False
+        self._outgoing.interrupted()
         joining = store.join(self.topic, self._outgoing.acked)
         joining.addCallback(self._joined, store)
         joining.addErrback(self._failed, store)
@@ -126,8 +129,6 @@ class Channel:
 
     def _failed(self, failure: Failure, store: Store) -> None:
         if self._store is store:
-            self.ready = False
-            self._outgoing.interrupted()
             self._bus.failed(self, store, failure)
 
     def refused(self, why: str) -> None:
@@ -141,19 +142,25 @@ class Channel:
             return
         if not joined.known and self._outgoing.acked is not None:
             self._outgoing.forgotten()
+        take: Callable[[list[Entry]], None] = self._take_retained
         if self.position is None:
             self.position = joined.newest
             self._since = joined.since
             self._seen = Seen(joined.since)
-            wanted, take = self._retain, self._take_retained
+            wanted = self._retain
+        elif joined.generation != self._generation or joined.newest < self.position:
+            self.position = START
+            self._newer = {}
+            self._seen.begin_anew()
+            wanted = False
+            self._lost_what_it_kept()
         else:
             # a last event may be kept where those around it have been dropped
             wanted = self._retain and joined.oldest > self.position
             take = partial(self._take_dropped, self.position, joined.oldest)
-            if self.position > START and not joined.oldest <= self.position <= joined.newest:
+            if joined.oldest > self.position > START:
                 self._lost_what_it_kept()
-            if joined.newest < self.position:
-                self.position = START
+        self._generation = joined.generation
         if wanted:
             self._fetch_retained(store, take, [], b"")
         else:
@@ -210,7 +217,7 @@ class Channel:
         batch = self._outgoing.batch()
         if batch:
             sending = store.publish(self.topic, [self._given(event) for event in batch])
-            sending.addCallback(self._sent, store)
+            sending.addCallback(self._sent, batch, store)
             sending.addErrback(self._failed, store)
         elif self.closed and not self._outgoing:
             self._leave()
@@ -224,18 +231,12 @@ class Channel:
             retain = b"=" if event.key is None else b"." + event.key.encode()
         return Given(sealed, retain, event.first)
 
-    def _sent(self, last: Id, store: Store) -> None:
+    def _sent(self, last: Id, batch: list[Own], store: Store) -> None:
         if self._store is store:
-            self._outgoing.taken(last)
+            self._outgoing.taken(batch, last)
             self._send()
 
     # -- what others publish
-
-    def begun_anew(self) -> None:
-        """Read from the start: the bus has lost what it kept, and has other events now."""
-        self.position = START
-        self._newer = {}
-        self._lost_what_it_kept()
 
     def _lost_what_it_kept(self) -> None:
         self._missed(None, f"{self._bus.name} lost some of what it kept, or had no room for it")

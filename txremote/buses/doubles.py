@@ -12,7 +12,7 @@ from collections import OrderedDict
 from typing import Final
 
 from txremote.buses.envelope import Event
-from txremote.buses.ports import Id
+from txremote.buses.ports import START, Id
 
 #: Publishers that are remembered; then those that have been silent for longest are forgotten.
 MOST_PUBLISHERS: Final = 10_000
@@ -28,9 +28,13 @@ class Seen:
     """
 
     def __init__(self, since: Id, most: int = MOST_PUBLISHERS) -> None:
-        self._since = since
+        self._since = self._fresh = since
         self._most = most
         self._last: OrderedDict[str, int] = OrderedDict()
+
+    def begin_anew(self) -> None:
+        """Note that the bus has begun anew: what is new on it is newer than this reader."""
+        self._fresh = START
 
     def take(self, event: Event, at: Id) -> int | None:
         """
@@ -48,7 +52,7 @@ class Seen:
         if last is not None and event.number <= last:
             return None
         self._note(event)
-        if (event.first or at) < self._since:
+        if at < self._fresh if event.first is None else event.first < self._since:
             return None
         if last is None:
             # of one that has published since before this reader joined, nobody can tell

@@ -8,6 +8,7 @@ last events again.
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -70,6 +71,7 @@ class Keeper:
         self._now = now or _now
         # above all ids of one that has just ended
         self._first: Id = (self._now() + 2, 0)
+        self._generation = os.urandom(8).hex()
         # the topic that was published to last is at the end
         self._topics: OrderedDict[str, _Kept] = OrderedDict()
         self.size = 0
@@ -79,11 +81,12 @@ class Keeper:
         kept = self._topics.get(topic)
         if kept is None or not kept.events:
             newest = START if kept is None else kept.newest
-            return Joined(newest, newest, self._next(newest), known == newest)
+            return Joined(newest, newest, self._next(newest), known == newest, self._generation)
         events = kept.events
         there = known is not None and events[0][0] <= known <= events[-1][0]
         newest = kept.newest
-        return Joined(events[0][0], newest, (newest[0], newest[1] + 1), there)
+        since = newest[0], newest[1] + 1
+        return Joined(events[0][0], newest, since, there, self._generation)
 
     def publish(self, topic: str, events: Sequence[Given]) -> Id:
         """Add events, and return the id of the last. Raises Refused: there are too many topics."""

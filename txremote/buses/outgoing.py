@@ -118,8 +118,10 @@ class Outgoing:
         self._under_way = batch
         return batch
 
-    def taken(self, last: Id) -> None:
-        """Note that the bus has what is under way, the last of it as this id."""
+    def taken(self, batch: list[Own], last: Id) -> None:
+        """Note that the bus has a batch, the last of it as this id."""
+        if batch is not self._under_way:  # it was interrupted
+            return
         again = bool(self._again)
         for event in self._under_way:
             if again:

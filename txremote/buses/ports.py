@@ -33,6 +33,10 @@ class Refused(Exception):
     """A store understands what it is asked and does not do it; its text says why."""
 
 
+class BegunAnew(Exception):
+    """A store has lost what it kept since a topic has joined: it is to be joined again."""
+
+
 class Unreachable(Exception):
     """A store is not there, or does not answer."""
 
@@ -46,12 +50,14 @@ class Joined(NamedTuple):
         newest: The last one.
         since: Events that are published from now on have this or a higher id.
         known: Whether the event that was asked for is still kept.
+        generation: Another one whenever the store has lost what it kept.
     """
 
     oldest: Id
     newest: Id
     since: Id
     known: bool
+    generation: str
 
 
 class Entry(NamedTuple):
@@ -94,8 +100,8 @@ class Reading(NamedTuple):
 
     Attributes:
         entries: In order for each topic.
-        begun_anew: The topics of which nothing is newer than what was asked for, but something
-            is kept that is older: the store has lost what it had, and begun again.
+        begun_anew: The topics of which the store has lost what it kept: they are to be joined
+            again.
         refused: The topics that cannot be read, and why.
     """
 
@@ -108,8 +114,8 @@ class Store(Protocol):
     """
     A live connection to something that keeps events. All of it is for its loop's thread.
 
-    A method's Deferred fails with `Refused` where only this is not done, and in any other way if
-    the connection is of no use any more.
+    A method's Deferred fails with `Refused` where only this is not done, with `BegunAnew` if the
+    topic is to be joined again, and in any other way if the connection is of no use any more.
     """
 
     def join(self, topic: str, known: Id | None) -> Deferred[Joined]:

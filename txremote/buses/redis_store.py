@@ -25,6 +25,7 @@ from txremote.buses.ports import (
     LONGEST,
     MOST_RETAINED,
     START,
+    BegunAnew,
     Entry,
     Given,
     Id,
@@ -56,27 +57,33 @@ local function add(field, id, data)
 end
 """
 
-# Keys: the stream. Arguments: an id, or nothing.
+# Keys: the stream, its generation. Arguments: an id, or nothing; seconds.
 _JOIN = """
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local known = ARGV[1] ~= '' and #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) > 0
 local now = redis.call('TIME')
+if not redis.call('GET', KEYS[2]) then
+  redis.call('SET', KEYS[2], now[1] .. '.' .. now[2], 'EX', ARGV[2])
+end
 return (first and first[1] or '0-0') .. ' ' .. (last and last[1] or '0-0') .. ' ' ..
-  string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)) .. ' ' .. (known and 1 or 0)
+  string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)) .. ' ' .. (known and 1 or 0) ..
+  ' ' .. redis.call('GET', KEYS[2])
 """
 
-# Keys: the stream, the hash. Arguments: how many to keep, keys to keep, seconds; and for each
-# event: its bytes, the hash's field or nothing, the id that it had or nothing.
+# Keys: the stream, the hash, the generation. Arguments: how many to keep, keys to keep, seconds,
+# the generation; and for each event: its bytes, the hash's field or nothing, the id that it had or
+# nothing.
 _PUBLISH = """
 local id
+if ARGV[4] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[4] then return 'anew' end
 local function older(a, b)
   local am, as = a:match('^(%d+)%-(%d+)')
   local bm, bs = b:match('^(%d+)%-(%d+)')
   am, bm = tonumber(am), tonumber(bm)
   return am < bm or (am == bm and tonumber(as) < tonumber(bs))
 end
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   local data, field, first = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', data)
   if field ~= '' then
@@ -89,18 +96,22 @@ for i = 4, #ARGV, 3 do
   end
 end
 redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('EXPIRE', KEYS[3], ARGV[3])
 redis.call('PUBLISH', KEYS[1], '')
 return id
 """
 
-# Keys: streams. Arguments: bytes at once, the longest entry; and an id for each stream.
+# Keys: streams with their generations. Arguments: bytes at once, the longest entry; and an id and
+# the generation for each stream.
 _READ = (
     _RECORD
     + """
-for i = 1, #KEYS do
-  local name = tostring(i - 1)
+for i = 1, #KEYS, 2 do
+  local name = tostring((i - 1) / 2)
   local found = redis.pcall('XREAD', 'COUNT', 500, 'STREAMS', KEYS[i], ARGV[i + 2])
-  if found and found.err then
+  if ARGV[i + 3] ~= '' and redis.pcall('GET', KEYS[i + 1]) ~= ARGV[i + 3] then
+    out[#out + 1] = #name .. ' anew 0\\n' .. name
+  elseif found and found.err then
     out[#out + 1] = #name .. ' error ' .. #found.err .. '\\n' .. name .. found.err
   elseif found then
     for _, entry in ipairs(found[1][2]) do
@@ -174,14 +185,21 @@ class RedisStore:
     def __init__(self, line: RedisLine, keep: int) -> None:
         self._line = line
         self._keep = keep
+        self._generations: dict[str, str] = {}  # of the topics that have joined
 
     def join(self, topic: str, known: Id | None) -> Deferred[Joined]:
         """Subscribe to a topic, and tell how it stands."""
         joined: Deferred[object] = self._line.subscribe(stream_of(topic))
         asked = "" if known is None else text_of(known)
-        return joined.addCallback(
-            lambda _: self._run(_JOIN, [stream_of(topic)], asked)
-        ).addCallback(_joined)
+        keys = stream_of(topic), generation_of(topic)
+
+        def noted(answer: object) -> Joined:
+            found = _joined(answer)
+            self._generations[topic] = found.generation
+            return found
+
+        joined.addCallback(lambda _: self._run(_JOIN, keys, asked, FORGET_AFTER))
+        return joined.addCallback(noted)
 
     def leave(self, topic: str) -> None:
         """Subscribe to it no more."""
@@ -190,16 +208,26 @@ class RedisStore:
     def publish(self, topic: str, events: Sequence[Given]) -> Deferred[Id]:
         """Add events."""
         words: list[str | bytes | int] = [self._keep, MOST_RETAINED, FORGET_AFTER]
+        words.append(self._generations.get(topic, ""))
         for event in events:
             first = "" if event.first is None else text_of(event.first)
             words += (event.data, event.retain or b"", first)
-        adding = self._run(_PUBLISH, [stream_of(topic), hash_of(topic)], *words)
-        return adding.addCallback(lambda answer: id_of(_bytes(answer)))
+        keys = stream_of(topic), hash_of(topic), generation_of(topic)
+
+        def added(answer: object) -> Id:
+            if answer == b"anew":
+                raise BegunAnew
+            return id_of(_bytes(answer))
+
+        return self._run(_PUBLISH, keys, *words).addCallback(added)
 
     def read(self, topics: Sequence[tuple[str, Id]]) -> Deferred[Reading]:
         """Read the next events of topics."""
-        keys = [stream_of(topic) for topic, _ in topics]
-        places = [text_of(after) for _, after in topics]
+        keys: list[str] = []
+        places: list[str] = []
+        for topic, after in topics:
+            keys += stream_of(topic), generation_of(topic)
+            places += text_of(after), self._generations.get(topic, "")
         reading = self._run(_READ, keys, AT_ONCE, LONGEST, *places)
         return reading.addCallback(lambda answer: _reading(_bytes(answer), len(topics)))
 
@@ -232,6 +260,11 @@ def hash_of(topic: str) -> str:
     return f"txremote:{{{topic}}}:last"
 
 
+def generation_of(topic: str) -> str:
+    """Return the name of the text that is another one when the Redis has lost a topic."""
+    return f"txremote:{{{topic}}}:generation"
+
+
 def text_of(at: Id) -> str:
     """Return an id as Redis writes it."""
     return f"{at[0]}-{at[1]}"
@@ -253,11 +286,11 @@ def _bytes(answer: object) -> bytes:
 
 def _joined(answer: object) -> Joined:
     words = _bytes(answer).split()
-    if len(words) != 4 or not words[2].isdigit():
+    if len(words) != 5 or not words[2].isdigit():
         raise Unreachable("it answers what a Redis does not")
     oldest, newest = id_of(words[0]), id_of(words[1])
     since = (newest[0], newest[1] + 1) if newest > START else (int(words[2]), 0)
-    return Joined(oldest, newest, since, words[3] == b"1")
+    return Joined(oldest, newest, since, words[3] == b"1", words[4].decode("ascii", "replace"))
 
 
 def _records(answer: bytes) -> list[tuple[bytes, Id | bytes, bytes | None, int]]:
