@@ -14,6 +14,8 @@ import threading
 import time
 from pathlib import Path
 
+from tests import prepared
+
 #: The folder that setup.cfg is in.
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,24 +50,23 @@ class Program:
         cwd: Where it runs.
         env: Its whole environment, if not this process's.
         pass_fds: Descriptors that it has, too.
+        cold: Whether its start is what matters (`tests.prepared`).
 
     Attributes:
         output: What it has printed so far, errors included.
     """
 
-    def __init__(self, *words, cwd=ROOT, env=None, pass_fds=()):
+    def __init__(self, *words, cwd=ROOT, env=None, pass_fds=(), cold=False):
         self.output = ""
         self._changed = threading.Condition()
         self._ended = False
-        self._process = subprocess.Popen(
+        self._process = prepared.popen(
             [str(word) for word in words],
             cwd=cwd,
             env=env,
             pass_fds=pass_fds,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+            cold=cold,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -164,14 +165,5 @@ class Twistd(Program):
 
 def run(*words, cwd=ROOT, env=None, timeout=PATIENCE):
     """Run a command to its end; return (status, output, errors)."""
-    done = subprocess.run(
-        [str(word) for word in words],
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    done = prepared.run([str(word) for word in words], cwd=cwd, env=env, timeout=timeout)
     return done.returncode, done.stdout, done.stderr

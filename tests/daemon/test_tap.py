@@ -283,7 +283,7 @@ def refused(workplace, taken):
         for name in REAL:
             words = [word.replace("TAKEN", taken) for word in WRONG[name][0]]
             running[name] = Program(
-                [*TWISTD, "-n", "--pidfile=", "txremote", *words], cwd=workplace
+                [*TWISTD, "-n", "--pidfile=", "txremote", *words], cwd=workplace, cold=True
             )
         yield running
     finally:

@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests import prepared
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 #: Seconds that a process may take to say what a test waits for.
@@ -46,6 +48,7 @@ class Program:
         words: Its command line.
         env: Environment variables that differ from this process's.
         cwd: Where it runs; the root of the repository if None.
+        cold: Whether its start is what matters (`tests.prepared`).
     """
 
     def __init__(
@@ -54,20 +57,19 @@ class Program:
         *,
         env: Mapping[str, str] | None = None,
         cwd: str | os.PathLike[str] | None = None,
+        cold: bool = False,
     ) -> None:
         self.words = words
         self.lines: list[str] = []
         self._news = threading.Condition()
         self._at_end = False
-        self._process = subprocess.Popen(
+        self._process = prepared.popen(
             words,
             cwd=cwd or ROOT,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
             errors="replace",
+            cold=cold,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
