@@ -75,6 +75,7 @@ PEERS = {
     "lines": Peer(
         "floor", "benchmarks.peers.floor_lines", "twisted", "benchmarks.peers.floor_watchers"
     ),
+    "producer": Peer("floor", "benchmarks.peers.floor_producer", "twisted"),
     "pickle": Peer("floor", "", "pickle", values="benchmarks.peers.floor_pickle", alone=True),
     "msgspec": Peer("msgspec", "", "msgspec", values="benchmarks.peers.with_msgspec", alone=True),
     "rpyc": Peer(
@@ -110,6 +111,8 @@ PEERS = {
         "benchmarks.peers.txr_pools",
         "benchmarks.peers.txr_values",
     ),
+    "streams": Peer("txremote", "benchmarks.peers.txr_streams", "txremote"),
+    "iterated": Peer("async for", "benchmarks.peers.txr_iterated", "txremote"),
     "observed": Peer("txremote, observed", "benchmarks.peers.txr_observed", "txremote"),
 }
 

@@ -19,6 +19,7 @@ from benchmarks.rows import (
     pool_arrays,
     pools,
     sequential,
+    streams,
     tasks,
     values,
 )
@@ -40,6 +41,8 @@ ROWS: tuple[Row, ...] = (
     background.ROW,
     background.EVENT,
     bulk.ROW,
+    streams.ITEMS,
+    streams.BYTES,
     connections.ROW,
     crowd.ROW,
     objects.ROW,
