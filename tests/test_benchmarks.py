@@ -250,6 +250,16 @@ def test_values_are_measured_beside_others(name):
     assert "us" in measured["txremote"].note or "ms" in measured["txremote"].note
 
 
+@pytest.mark.parametrize("name", ["stream items", "stream bytes"])
+def test_streams_are_measured_beside_what_they_replace(name):
+    """Each contestant has read all of it; the bar is a contestant's figure of the same round."""
+    (row,) = [row for row in ROWS if row.name == name]
+    measured = harness.run_row(row, Effort(rounds=1, seconds=0.01, quick=True))
+    assert {who: figures.error for who, figures in measured.items() if figures.error} == {}
+    assert set(measured) == set(row.contestants)
+    assert row.is_met(row.goal[0], measured) in (True, False)
+
+
 @pytest.mark.skipif(not machine.offers("value"), reason="this txremote has no values")
 @pytest.mark.parametrize("name", ["array", "array memory"])
 def test_an_array_is_measured_beside_as_many_bytes(name):

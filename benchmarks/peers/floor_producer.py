@@ -1,6 +1,6 @@
 """
-The floor of "stream bytes": a push producer of Twisted's that writes chunks as long as the transport
-wants more, and a protocol that counts them.
+The floor of "stream bytes": a push producer of Twisted's that writes chunks as long as the
+transport wants more, and a protocol that counts them.
 """
 
 from __future__ import annotations

@@ -64,6 +64,10 @@ class Bench(rpyc.Service):
         """For "objects"."""
         return tuple(map(Thing, range(count)))
 
+    def exposed_numbers(self, count: int) -> Any:
+        """For "stream items"."""
+        return iter(range(count))
+
 
 class Client:
     """The client."""
@@ -108,6 +112,16 @@ class Client:
         seconds = perf_counter() - start
         check(seen, count)
         self._root.add(0, 0)  # the server has read the answers to its events
+        return seconds
+
+    def stream_items(self, count: int) -> float:
+        """See `benchmarks.rows.streams`."""
+        total = 0
+        start = perf_counter()
+        for number in self._root.numbers(count):
+            total += number
+        seconds = perf_counter() - start
+        check(total, count * (count - 1) // 2)
         return seconds
 
     def blocking(self, count: int) -> float:

@@ -33,8 +33,8 @@ class StreamItems(CallRow):
 
 class StreamBytes(CallRow):
     """
-    ``stream_bytes(count)``: read so many chunks of 64 KiB of the server's. The floor is a push producer of
-    Twisted's that writes them, and a protocol that counts. A figure is bytes in a second.
+    ``stream_bytes(count)``: read so many chunks of 64 KiB of the server's. The floor is a push
+    producer of Twisted's that writes them, and a protocol that counts.
     """
 
     name = "stream bytes"
