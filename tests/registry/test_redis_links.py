@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
 
+from tests.net.certificates import Authority
 from tests.net.servers import until
+from tests.processes import free_port
 from tests.registry.servers import Redis
 from txremote.errors import RegistryUnreachable
 from txremote.registry import redis_registry
@@ -65,3 +68,26 @@ async def test_redis_may_hang_be_killed_and_come_back(
         await entry.leave()  # it does not fail
         await registry.close()
         await other.close()
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest_twisted.ensureDeferred
+async def test_the_certificate_of_a_redis_is_checked(
+    trusted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And why it is not taken is said."""
+    authority = Authority(tmp_path)
+    mine = authority.issue("redis")
+    port = free_port()
+    tls = ("--tls-port", str(port), "--tls-cert-file", mine, "--tls-key-file", mine)
+    words = (*tls, "--tls-ca-cert-file", authority.path, "--tls-auth-clients", "no")
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", authority.path)
+    with Redis(tmp_path, *words):
+        registry = registry_from(f"rediss://localhost:{port}", reactor)
+        if trusted:
+            assert await registry.find("shop") == ()
+        else:
+            with pytest.raises(RegistryUnreachable, match="certificate verify failed"):
+                await registry.find("shop")
+        await registry.close()

@@ -42,7 +42,7 @@ from txremote.daemon.advice import advice, certificate_files
 from txremote.daemon.plan import ConsolePlan, ServerPlan
 from txremote.daemon.ports import error_text
 from txremote.daemon.problems import ConfigOrigin
-from txremote.daemon.registering import Entry, Registering, places_of
+from txremote.daemon.registering import Entry, places_of, registering
 from txremote.daemon.resolve import Console, Resolved, Server
 from txremote.eventloop.stop_order import stop_order
 from txremote.levels import Logger, levels
@@ -144,7 +144,9 @@ class Hosting(MultiService):
         self._sites = _sites_of(resolved.admin, self.monitor, reactor)
         # the monitor first, so that it sees how the others start
         watching = (self.monitor, *self._exporting)
-        self._registering = self._registering_of(resolved)
+        # of several workers the supervisor registers them
+        registry = None if WORKER in os.environ else resolved.registry
+        self._registering = registering(registry, self._entries, self.monitor, reactor)
         after = (*self._sites, self._systemd, *self._registering)
         for service in (*watching, *self._pools, *self._listening, *after):
             service.setServiceParent(self)
@@ -166,21 +168,6 @@ class Hosting(MultiService):
             self.monitor.watch_pool(pool)
         for console in resolved.consoles:
             self.monitor.watch_tasks(console.plan.name, console.service.manager)
-
-    def _registering_of(self, resolved: Resolved) -> list[Registering]:
-        """Make what keeps servers in a registry; of several workers the supervisor does that."""
-        if resolved.registry is None or WORKER in os.environ:
-            return []
-        monitor = self.monitor
-        return [
-            Registering(
-                resolved.registry,
-                self._entries,
-                lambda: monitor.health().ready,
-                lambda: float(monitor.overview().calls_running),
-                steady(self._reactor),
-            )
-        ]
 
     def _entries(self) -> Iterator[Entry]:
         """Give what is to be registered, as long as it listens."""
@@ -253,8 +240,8 @@ class Hosting(MultiService):
             TwistedService.stopService(self)  # not yet the parts
             self.monitor.note_draining()
             self._systemd.stopping()
-            for registering in self._registering:
-                registering.leave()
+            for each in self._registering:
+                each.leave()
             self._stopping = Deferred.fromCoroutine(self._stop())
             self._stopping.addErrback(
                 lambda failure: _log.failure("txremote did not stop well", failure)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Protocol
 
 from twisted.application.service import Service as TwistedService
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -21,6 +21,8 @@ from txremote.daemon.addresses import ListenAddress
 from txremote.daemon.plan import Plan, ServerPlan
 from txremote.daemon.problems import Problems
 from txremote.levels import Logger
+from txremote.monitor.rows import Health, Overview
+from txremote.refs.clock import steady
 from txremote.registry.choosing import registry_from
 from txremote.registry.messages import MAX_NAME, MAX_NAMES
 from txremote.registry.ports import Place, Registration, Registry
@@ -111,6 +113,36 @@ class Registering(TwistedService):
         self.leave()
         left = DeferredList(list(self._leaving))
         return left.addCallback(lambda _done: self._registry.close())
+
+
+class Watched(Protocol):
+    """The part of a monitor that tells how the process is."""
+
+    def health(self) -> Health:
+        """Tell whether it is ready."""
+
+    def overview(self) -> Overview:
+        """Tell how many calls run."""
+
+
+def registering(
+    registry: Registry | None,
+    entries: Callable[[], Iterable[Entry]],
+    monitor: Watched,
+    reactor: Any,
+) -> list[Registering]:
+    """Return what keeps the servers of a process registered; nothing where there is no registry."""
+    if registry is None:
+        return []
+    return [
+        Registering(
+            registry,
+            entries,
+            lambda: monitor.health().ready,
+            lambda: float(monitor.overview().calls_running),
+            steady(reactor),
+        )
+    ]
 
 
 def _in_words(entry: Entry) -> str:

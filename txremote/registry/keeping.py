@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
@@ -77,7 +77,7 @@ class Repeated:
                 self._timer = self._clock.callLater(wait, self._go)
             under_way.callback(None)
 
-        self._step().addBoth(done)
+        maybeDeferred(self._step).addBoth(done)
 
     def _note(self, problem: BaseException | None) -> None:
         if problem is None:

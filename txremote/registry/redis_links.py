@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
 from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
 
 from txremote.errors import RegistryUnreachable
 from txremote.refs.sharing import follow
@@ -66,10 +67,14 @@ class ReactorLink:
         protocol = await self._connected()
         try:
             return await protocol.eval(script, list(keys), list(args))
-        except BaseException:  # cancelled, too: it has taken too long
+        except BaseException as problem:  # cancelled, too: it has taken too long
             if self._open is protocol:
                 self._open = None
             protocol.transport.abortConnection()
+            why = protocol.factory.why_lost
+            if why and isinstance(problem, self._redis.ConnectionError):  # its own says nothing
+                sentence = f"the registry at {self._url} cannot be used: {why}"
+                raise RegistryUnreachable(sentence) from None
             raise
 
     async def _connected(self) -> Any:
@@ -113,7 +118,12 @@ class ReactorLink:
 
 
 class _Connections(Factory):
-    """What txredisapi's protocol asks of its factory, for one connection."""
+    """
+    What txredisapi's protocol asks of its factory, for one connection.
+
+    Attributes:
+        why_lost: Why the connection has ended, TLS included; nothing while it is there.
+    """
 
     noisy = False
     isLazy = False
@@ -121,6 +131,7 @@ class _Connections(Factory):
     def __init__(self, protocol: Any, url: RegistryURL) -> None:
         self._make = protocol
         self._url = url
+        self.why_lost = ""
         self.ready: Deferred[None] = Deferred(lambda _ready: None)
 
     def buildProtocol(self, _address: object) -> Any:
@@ -134,6 +145,13 @@ class _Connections(Factory):
             convertNumbers=False,
         )
         made.factory = self
+        lose = made.connectionLost
+
+        def lost(reason: Failure) -> None:
+            self.why_lost = reason.getErrorMessage() or type(reason.value).__name__
+            lose(reason)
+
+        made.connectionLost = lost
         return made
 
     def ready_when(self, protocol: Any) -> None:
