@@ -130,8 +130,8 @@ def test_one_that_begins_anew_is_joined_again_and_read_from_the_start() -> None:
     turns(clock, 0.1)
     link.publish(None, b"1")
     turns(clock, 0.1)
-    assert channel.position is not None
-    channel.position = (channel.position[0] + 10**9, 0)
+    assert channel.incoming.position is not None
+    channel.incoming.position = (channel.incoming.position[0] + 10**9, 0)
     turns(clock, 2.1)
     assert other.payloads == [b"1"]
     assert [count for count, _ in other.gaps] == [None]

@@ -178,7 +178,11 @@ def test_what_could_not_wait_for_the_bus_is_missed_by_the_others(
 
 @pytest.mark.parametrize(
     ("key", "payload", "says"),
-    [("k" * 1025, b"", "LONGEST_KEY"), (None, bytes(LONGEST), "LONGEST of a bus")],
+    [
+        ("k" * 1025, b"", "LONGEST_KEY"),
+        (None, bytes(LONGEST), "LONGEST of a bus"),
+        ("\ud800", b"", "UTF-8"),
+    ],
 )
 def test_an_event_that_cannot_go_is_missed_by_the_others(
     key: str | None, payload: bytes, says: str

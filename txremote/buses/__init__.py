@@ -15,6 +15,7 @@ and is done by those who publish and read:
 ``envelope``  an event with its publisher's id and number, to bytes and back
 ``doubles``   nothing twice, and gaps counted: `Seen`
 ``outgoing``  what is still to be published, and what may be needed again: `Outgoing`
+``incoming``  what others publish on one topic: `Incoming`
 ``channel``   one topic on a bus: `Channel`
 ``bus``       one connection for all topics of a loop, which comes back: `Bus`
 ``redis_store``  events kept in a Redis: what it is asked, whatever speaks to it

@@ -22,7 +22,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from txremote.buses.channel import Channel, log
+from txremote.buses.channel import Channel
+from txremote.buses.incoming import log
 from txremote.buses.ports import START, BegunAnew, Id, Joined, Opener, Reading, Refused, Store
 from txremote.refs.clock import EventLoop, steady
 from txremote.topics.ports import BusListener
@@ -266,7 +267,7 @@ class Bus:
         self._news.clear()
         if channels:
             self._reading = True
-            asked = [(each.topic, each.position or START) for each in channels]
+            asked = [(each.topic, each.incoming.position or START) for each in channels]
             reading = store.read(asked)
             reading.addCallback(self._have_read, channels, store)
             reading.addErrback(self._not_read, store)
@@ -285,7 +286,7 @@ class Bus:
         for entry in found.entries:
             channel = channels[entry.topic]
             if channel.ready:
-                channel.take(entry)
+                channel.incoming.take(entry)
         self._read()
 
     def _not_read(self, failure: Failure, store: Store) -> None:

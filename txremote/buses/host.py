@@ -18,7 +18,6 @@ topic is read.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import tempfile
@@ -264,6 +263,8 @@ def serve(path: str, reactor: Any) -> HostBus | None:
     Raises:
         CannotListenError, OSError: it cannot be served there.
     """
+    import fcntl  # not on every system
+
     if path in _locks:
         return None
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE)
