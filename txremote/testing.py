@@ -16,7 +16,7 @@ all is quiet, `Pair.advance` lets the fake clock run::
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from twisted.internet.address import UNIXAddress
@@ -31,6 +31,7 @@ from txremote.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection
 from txremote.peer.immediate import ImmediateExecutor
 from txremote.peer.imports import ReleaseSweeper
+from txremote.peer.outbox import Writing
 from txremote.refs.sharing import follow
 from txremote.service import VoidService, check_service, instantiate
 from txremote.views import reactor as _views  # noqa: F401  # has interfaces adapt references
@@ -44,15 +45,16 @@ class MemoryTransport:
     """One end of a pipe in memory. Bytes that were not carried across yet are in ``written``."""
 
     def __init__(self, address: IAddress | None = None) -> None:
-        self.written: deque[bytes] = deque()
+        self._written: deque[bytes] = deque()
         self.disconnecting = False
         self.aborted = False
+        self._due: list[Callable[[], object]] = []
         self._address: IAddress = address if address is not None else UNIXAddress("memory")
 
     def write(self, data: bytes) -> None:
         """Put bytes into the pipe."""
         if not self.disconnecting:
-            self.written.append(data)
+            self._written.append(data)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Put bytes into the pipe."""
@@ -65,7 +67,19 @@ class MemoryTransport:
     def abortConnection(self) -> None:
         """Close at once; what was written is lost."""
         self.disconnecting = self.aborted = True
-        self.written.clear()
+        self._written.clear()
+
+    @property
+    def written(self) -> deque[bytes]:
+        """The bytes that wait; looking at them begins a turn, so that they are all here."""
+        due, self._due = self._due, []
+        for function in due:
+            function()
+        return self._written
+
+    def gather(self, function: Callable[[], object]) -> None:
+        """Call a function in the next turn."""
+        self._due.append(function)
 
     def getPeer(self) -> IAddress:
         """Return the address, which both ends have."""
@@ -218,5 +232,6 @@ def _end(
         config=config,
         dialect=dialect,
         clock=clock,
+        prepare=lambda transport: Writing(gather=transport.gather),
         sweeper=ReleaseSweeper(clock),
     )

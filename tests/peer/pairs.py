@@ -32,6 +32,7 @@ from txremote.wire.consts import (
     HANDLE_HELLO,
     HANDLE_PING,
     LABEL_LOCAL_REF,
+    LABEL_PROMISE,
     LABEL_REMOTE_REF,
     LABEL_TUPLE,
     LABEL_VALUE,
@@ -189,19 +190,27 @@ class Remote(NamedTuple):
     pack: Any
 
 
+class Promised(NamedTuple):
+    """The result of a call, by its number."""
+
+    number: int
+
+
 def boxed(value: Any) -> Any:
     """Return a value as the (label, payload) pair that brine carries."""
     if type(value) is Local:
         return (LABEL_LOCAL_REF, value.pack)
     if type(value) is Remote:
         return (LABEL_REMOTE_REF, value.pack)
+    if type(value) is Promised:
+        return (LABEL_PROMISE, value.number)
     if type(value) is tuple and _holds_reference(value):
         return (LABEL_TUPLE, tuple(boxed(item) for item in value))
     return (LABEL_VALUE, value)
 
 
 def _holds_reference(value: Any) -> bool:
-    if type(value) in (Local, Remote):
+    if type(value) in (Local, Remote, Promised):
         return True
     return type(value) is tuple and any(map(_holds_reference, value))
 

@@ -37,6 +37,7 @@ from txremote.wire.consts import (
     HANDLE_DEL,
     HANDLE_DELATTR,
     HANDLE_DIR,
+    HANDLE_FORGET,
     HANDLE_GETATTR,
     HANDLE_GETROOT,
     HANDLE_HASH,
@@ -44,6 +45,7 @@ from txremote.wire.consts import (
     HANDLE_INSPECT,
     HANDLE_INSTANCECHECK,
     HANDLE_ITEMS,
+    HANDLE_KEEP,
     HANDLE_OLDSLICING,
     HANDLE_PICKLE,
     HANDLE_PING,
@@ -491,9 +493,10 @@ def test_a_handler_that_nobody_knows_is_a_key_error_and_the_connection_lives(
 
 
 def test_every_handler_of_the_protocol_is_there() -> None:
-    assert set(HANDLERS) == {*range(1, 21), *range(64, 75), *range(77, 80)}
+    assert set(HANDLERS) == {*range(1, 21), *range(64, 80)}
+    keeping = (HANDLE_KEEP, HANDLE_FORGET)
     unanswered = [number for number, kind in HANDLERS.items() if not kind.answered]
-    assert unanswered == [HANDLE_CLOSE, HANDLE_TRACE, HANDLE_ITEMS, HANDLE_CREDIT]
+    assert unanswered == [HANDLE_CLOSE, HANDLE_TRACE, HANDLE_ITEMS, HANDLE_CREDIT, *keeping]
 
 
 def test_a_request_whose_entry_says_nothing_is_counted_runs_as_calls_do_and_stays_here(

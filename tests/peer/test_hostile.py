@@ -289,7 +289,7 @@ def test_a_value_that_names_more_than_it_may_costs_its_call() -> None:
     attack.check_others()
 
 
-@pytest.mark.parametrize("label", [0, 6, 100, -1, "x", None, (1,), 1.0, True, 1 << 70])
+@pytest.mark.parametrize("label", [0, 7, 100, -1, "x", None, (1,), 1.0, True, 1 << 70])
 def test_every_unknown_label(label: Any) -> None:
     for box in ((label, ()), (2, ((label, 1),)), (2, ((1, 1), (label, ("a.B", 1, 2))))):
         attack = Attack()
@@ -973,7 +973,7 @@ def test_answers_that_nobody_asked_for_are_dropped(kind: int) -> None:
 
 @pytest.mark.parametrize(
     "box",
-    [None, 5, (), (1,), (1, 2, 3), (6, 1), ("x", 1), (2, 5), (2, ((9, 1),)), (3, ()), (4, "x")],
+    [None, 5, (), (1,), (1, 2, 3), (7, 1), ("x", 1), (2, 5), (2, ((9, 1),)), (3, ()), (4, "x")],
     ids=repr,
 )
 def test_a_reply_that_is_no_boxed_value_fails_the_call_and_ends_the_connection(box: Any) -> None:

@@ -279,7 +279,7 @@ def test_introductions_over_tls_wait_for_the_root() -> None:
 
 
 def test_what_a_transport_needs_is_plain_by_default() -> None:
-    assert Writing() == (None, None, None, None)
+    assert Writing() == (None,) * 5
 
 
 # --- a peer that does not read ----------------------------------------------------

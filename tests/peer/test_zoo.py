@@ -86,7 +86,7 @@ class Keeper:
         assert len(outcome.results) == 1, outcome.results
         kinds = (MSG_REPLY, MSG_EXCEPTION)
         sent = self.wire.messages
-        answers = [m for m in sent if m.kind in kinds and m.number == asked.number]
+        answers = [m for m in sent if m.kind in kinds and m.number == asked._number]
         assert len(answers) == 1, answers
         assert not self.asking.closed
         try:

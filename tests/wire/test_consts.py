@@ -35,9 +35,19 @@ def test_extensions_are_new_handler_numbers() -> None:
     """From 64 on, so that a stock peer can only ever say KeyError; and one label."""
     ours = {k: v for k, v in numbers(consts).items() if k not in numbers(stock_consts)}
     names = ["HELLO", "CANCEL", "CALLPATH", "RELEASE", "STOPPING", "DEADLINE", "HALFWAY"]
-    names += ["DESCRIBE", "FETCH", "TRACE", "OPERATIONS", "STREAM", "ITEMS", "CREDIT"]
-    assert set(ours) == {*(f"HANDLE_{name}" for name in names), "LABEL_EXTENDED"}
-    assert sorted(ours.values()) == [5, 64, 65, 66, 67, 68, 69, *range(70, 75)]
+    names += [
+        "DESCRIBE",
+        "FETCH",
+        "TRACE",
+        "OPERATIONS",
+        "STREAM",
+        "ITEMS",
+        "CREDIT",
+        "KEEP",
+        "FORGET",
+    ]
+    assert set(ours) == {*(f"HANDLE_{name}" for name in names), "LABEL_EXTENDED", "LABEL_PROMISE"}
+    assert sorted(ours.values()) == [5, 6, 64, 65, 66, 67, 68, 69, *range(70, 80)]
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)

@@ -251,7 +251,8 @@ class ConnectionTransport(_Consumer):
     def writing(self, acknowledge: Callable[[Any], None] | None) -> Writing:
         """Return how it is written to, and how what came is acknowledged."""
         separate = self._write_record if self.tls else None
-        return Writing(separate, _write_now, acknowledge, self._reactor.loop.call_soon)
+        soon = self._reactor.loop.call_soon
+        return Writing(separate, _write_now, acknowledge, soon, gather=soon)
 
     def _write_record(self, data: bytes) -> None:
         self.write(data)  # of asyncio's TLS each is a record of its own

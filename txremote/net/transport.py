@@ -34,15 +34,25 @@ def prepare(transport: Any) -> Writing:
     if separate is None and (own := getattr(transport, "writing", None)) is not None:
         writing: Writing = own(_acknowledge if _tune_tcp(transport) else None)  # it is asyncio's
         return writing
-    acknowledge = None
+    acknowledge, gather = None, _next_turn(transport)
     if separate is not None:
         # TLS's own handle is OpenSSL's, not the socket
         acknowledge = _acknowledge_tls if _tune_tcp(transport.transport) else None
     elif ITCPTransport.providedBy(transport):
         acknowledge = _acknowledge if _tune_tcp(transport) else None
     if separate is None and isinstance(transport, FileDescriptor):
-        return Writing(now=_write_now, acknowledge=acknowledge)
-    return Writing(separate=separate, acknowledge=acknowledge)
+        return Writing(now=_write_now, acknowledge=acknowledge, gather=gather)
+    return Writing(separate=separate, acknowledge=acknowledge, gather=gather)
+
+
+def _next_turn(transport: Any) -> Callable[[Callable[[], None]], object] | None:
+    """Return what calls a function in the next turn of a transport's reactor, if it tells that."""
+    while transport is not None:
+        reactor = getattr(transport, "reactor", None)
+        if reactor is not None:
+            return partial(reactor.callLater, 0)
+        transport = getattr(transport, "transport", None)  # TLS's is another's
+    return None
 
 
 def _write_now(transport: FileDescriptor, data: Chunk) -> None:

@@ -26,16 +26,19 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``error_report``  `ErrorReport`: an exception as the peer is sent it, and as the log has it
 ``failing``  `FailureLog`: methods that fail, as an operator hears of them
 ``fetching``  copies of what a peer has by reference, where values are declared
+``graphs``  `Graphs`: calls of ours that use results of others of ours before these are there
 ``halfway``  `Halfway`: how far a path came at its owner, where it goes on elsewhere
 ``hooks``  a service's hooks, ``on_connect`` and ``on_disconnect``: called, waited for, logged
 ``immediate``  executor, driver and guard of a connection in memory
 ``incoming``  streams of the peer's that are read here, and all of a connection
 ``introduction``  how the connecting side introduces itself
+``kept``  results that the peer's further calls use, and those calls until they can begin
 ``lasting``  `Lasting`: what a request returns that takes as long as it takes
 ``logging``  the events of a connection, and how many of them are logged
 ``memory_budget``  the memory that the connections of a listener hold together, in bytes
 ``observing``  requests that are timed, for an observer of calls
 ``naming``  how the log names a peer: by its address, and by its user where it has logged in
+``promise``  `Promise`: the result of a call as a target and an argument of others
 ``reading``  messages of the peer's: a request of its own, or the answer to one of ours
 ``outgoing``  streams of ours that the peer reads
 ``references``  both reference tables of a connection, as boxing asks for them

@@ -9,6 +9,8 @@ listener has one.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from txremote.config import ConnectionConfig
 from txremote.errors import NotSendable
 from txremote.peer.error_report import ErrorReport, encoded_plainly, report_error
@@ -27,15 +29,31 @@ from txremote.wire.naming import class_name
 _log = logger_for("call")
 
 
+class TakesAnswers(Protocol):
+    """The results that further calls of the peer's use (`txremote.peer.kept.KeptResults`)."""
+
+    def answered(self, number: int, body: list[bytes]) -> None:
+        """Take the result of a call, which has just been sent."""
+
+    def left_halfway(self, number: int) -> None:
+        """Note that a call has been answered with HALFWAY."""
+
+    def failed(self, number: int, report: ErrorReport) -> None:
+        """Take the error of a call, which has just been sent."""
+
+
 class Answers:
     """
     The answers of one connection.
 
     Attributes:
         failures: Tells of methods that fail, where connections share it; None: it is a detail.
+        kept: Takes the answers that further calls use; None: there has been none.
     """
 
-    __slots__ = ("_config", "_connection", "_outbox", "_show_tracebacks", "_tables", "failures")
+    __slots__ = (
+        *("_config", "_connection", "_outbox", "_show_tracebacks", "_tables", "failures", "kept"),
+    )
 
     #: The id of the trace of the last request that was answered; a tracer's answers have one.
     last_trace = ""
@@ -54,6 +72,7 @@ class Answers:
         self._outbox = outbox
         self._show_tracebacks = bool(config.include_local_traceback)
         self.failures: FailureLog | None = None
+        self.kept: TakesAnswers | None = None
 
     def trust_peer(self) -> None:
         """
@@ -90,12 +109,17 @@ class Answers:
         except NotSendable as error:
             self._tables.take_back()
             self.send_error(number, sender, error)
+            return None
+        if self.kept is not None:
+            self.kept.answered(number, body)
         return None
 
     def _send_halfway(self, number: int, sender: int, left: Halfway) -> None:
         """Answer a path that goes on at the peer."""
         if FEATURE_HALFWAY in self._connection.features:
             self._connection.outbound.send_oneway(HANDLE_HALFWAY, number, left.position, left.value)
+            if self.kept is not None:
+                self.kept.left_halfway(number)
             return
         kind = class_name(type(left.value))
         self.send_error(
@@ -127,6 +151,9 @@ class Answers:
         except NotSendable as problem:
             plain = encoded_plainly(report.error, problem)
             self._outbox.answer(MSG_EXCEPTION, number, sender, [plain])
+            report.encoded = plain
+        if self.kept is not None:
+            self.kept.failed(number, report)
 
     def _log_error(self, report: ErrorReport) -> None:
         """Log an exception: with its traceback where the peer is sent a reference to that."""

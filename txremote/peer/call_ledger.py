@@ -81,6 +81,7 @@ class CallLedger(Generic[R]):
     Attributes:
         size: How many bytes the calls have that wait, run or are abandoned.
         waiting: The calls that wait, by number, oldest first. For reading only.
+        accepted: The number of a call that is admitted now and is no new one; it is not refused.
     """
 
     __slots__ = (
@@ -95,6 +96,7 @@ class CallLedger(Generic[R]):
         "_start",
         "_starting",
         "abandoned",
+        "accepted",
         "share",
         "size",
         "waiting",
@@ -119,6 +121,7 @@ class CallLedger(Generic[R]):
         self._refusal: Exception | None = None
         self._running: dict[int, Running] = {}
         self.abandoned = 0
+        self.accepted: int | None = None
         self.size = 0
         self.share: MemoryShare | None = None
         self.waiting: dict[int, R] = {}
@@ -149,8 +152,8 @@ class CallLedger(Generic[R]):
         if number in self._running or number in self.waiting:
             # it would hide the other from max_calls and CANCEL
             raise RemoteProtocolError(f"request {number} is still unanswered")
-        if self._refusal is not None and not self._needed():
-            raise self._refusal
+        if self._refusal is not None and self.accepted != number:
+            self.check_open()
         if self.size and self.size + request.size > self._max_unanswered:
             raise RemoteProtocolError(
                 f"{self.size} bytes of this connection's calls are unanswered, and "
@@ -172,6 +175,11 @@ class CallLedger(Generic[R]):
         self.waiting[number] = request
         self._grow(request.size)
         self.start_waiting()
+
+    def check_open(self) -> None:
+        """Raise the exception that new calls are refused with, if they are."""
+        if self._refusal is not None and not self._needed():
+            raise self._refusal
 
     def start_waiting(self) -> None:
         """Start the waiting calls that may start by now."""

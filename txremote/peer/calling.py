@@ -48,6 +48,16 @@ _SHOWING_METHODS = ("__repr__", "__str__", "__format__", "__hash__")
 _SHOWING = frozenset([*_SHOWING_METHODS, *(name.encode() for name in _SHOWING_METHODS)])
 
 
+class Keeping(Protocol):
+    """The results of calls that others use (`txremote.peer.kept.KeptResults`)."""
+
+    def keep(self, numbers: object) -> None:
+        """Keep the results of calls that are still to come."""
+
+    def forget(self, numbers: object) -> None:
+        """Forget results."""
+
+
 class Serving(Protocol):
     """The connection that is served, as handlers know it."""
 
@@ -65,9 +75,11 @@ class Serving(Protocol):
     def expect_deadline(self, number: int, seconds: float) -> None:
         """The request of that number, which comes next, has so much time."""
 
-    @property
-    def take_context(self) -> Callable[[object], None]:
-        """Takes the arguments of a TRACE: of which trace the next request is a part."""
+    def note_context(self, arguments: object) -> None:
+        """Take the arguments of a TRACE: of which trace the next request is a part."""
+
+    def keeping(self) -> Keeping:
+        """Return the results that further calls use."""
 
     def pass_on(self, owner: object, handler: int, args: tuple[object, ...]) -> object:
         """Pass a request on to the connection that an object came over."""

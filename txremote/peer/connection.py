@@ -54,7 +54,7 @@ from txremote.refs import forks
 from txremote.refs.awaiting import succeeded
 from txremote.refs.ports import Answer
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
-from txremote.wire.consts import HANDLE_GETROOT, HANDLE_PING, KNOWN_FEATURES
+from txremote.wire.consts import FEATURE_GRAPHS, HANDLE_GETROOT, HANDLE_PING, KNOWN_FEATURES
 from txremote.wire.framing import FrameReader
 from txremote.wire.messages import PING_DATA, Dialect, check_echo
 
@@ -121,6 +121,7 @@ class Connection(protocol.Protocol):
     # a listener may have very many of these
     __slots__ = (
         "_clock",
+        "_gather",
         "_greeted",
         "_guard",
         "_messages",
@@ -187,6 +188,7 @@ class Connection(protocol.Protocol):
         self._clock = clock
         self._prepare = prepare
         self._when_ended = ended
+        self._gather: Callable[[Callable[[], None]], object] | None = None
         self._view: Any = None
         self._root: RemoteReference | None = None
         self.streams: Streams | None = None  # most connections have none
@@ -304,7 +306,7 @@ class Connection(protocol.Protocol):
         self.outbox.compress = not local if compress == "auto" else bool(compress)
         writing = self._prepare(self.transport)
         self.outbox.separate, self.outbox.now = writing.separate, writing.now
-        self.outbox.later = writing.later
+        self.outbox.later, self._gather = writing.later, writing.gather
         dialled = self.knows_peer
         self._receiver.acknowledge = writing.acknowledge
         timeouts = NO_TIMEOUTS
@@ -531,6 +533,8 @@ class Connection(protocol.Protocol):
         known = features & KNOWN_FEATURES
         self.features = _seen.setdefault(known, known)
         self.outbox.separate = None
+        if FEATURE_GRAPHS in known and self._gather is not None:
+            self.outbox.gather(self._gather)
         self.inbound.timeouts.peer_known()
 
     def seconds(self) -> float:

@@ -224,6 +224,10 @@ class ExportTable:
         """Return the export that a key stands for, or None."""
         return self._by_key.get(key)
 
+    def held(self, key: bytes) -> object:
+        """Return the object that a key stands for; KeyError if there is none."""
+        return self._by_key[key].target
+
     def of(self, target: object) -> Export | None:
         """Return the export of an object, or None if the peer does not hold it."""
         return self._by_identity.get(id(target))

@@ -307,7 +307,15 @@ def _deadline(serving: Serving, number: object, milliseconds: object) -> None:
 
 
 def _trace(serving: Serving, arguments: object, _size: int) -> None:
-    serving.take_context(arguments)
+    serving.note_context(arguments)
+
+
+def _keep(serving: Serving, numbers: object, _size: int) -> None:
+    serving.keeping().keep(numbers)
+
+
+def _forget(serving: Serving, numbers: object, _size: int) -> None:
+    serving.keeping().forget(numbers)
 
 
 def _items(serving: Serving, arguments: object, size: int) -> None:
@@ -417,4 +425,6 @@ HANDLERS: dict[int, RequestKind] = {
     consts.HANDLE_STREAM: RequestKind(serve_stream),  # it sees to a third peer's itself
     consts.HANDLE_ITEMS: _of_connection(_items, answered=False),
     consts.HANDLE_CREDIT: _of_connection(_credit, answered=False),
+    consts.HANDLE_KEEP: _of_connection(_keep, answered=False),
+    consts.HANDLE_FORGET: _of_connection(_forget, answered=False),
 }

@@ -52,6 +52,10 @@ class ReleaseQueue:
     def add(self, held: Held) -> None:
         """Note that a reference has died. Any thread, at any time: two appends."""
         self._dead.append(held)
+        self.mark()
+
+    def mark(self) -> None:
+        """Have the connection's next message, or the sweeper, tell the peer of what has ended."""
         if not self.dirty:
             self.dirty = True
             if self.sweeper is not None:
@@ -155,6 +159,13 @@ class ImportTable:
         if not self._live and self._sweeper is not None:
             self._sweeper.watch(self)
         return RemoteReference(self._owner, key, pack, self._hold)
+
+    def held(self, key: bytes) -> object:
+        """Return the reference that a key stands for, not counted; KeyError if there is none."""
+        reference = self._live[key]()
+        if reference is None:
+            raise KeyError(key)
+        return reference
 
     def _hold(self, reference: object, key: bytes, pack: IdPack) -> Held:
         held = self._live[key] = Held(reference, self.released.add)

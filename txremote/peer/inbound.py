@@ -25,11 +25,12 @@ from txremote.peer.called import Called, called_by
 from txremote.peer.context import CurrentCall, current
 from txremote.peer.executor import Executor
 from txremote.peer.handlers import HANDLERS, Handler, RequestKind
+from txremote.peer.kept import Dependent, KeptResults
 from txremote.peer.lasting import Unlimited
 from txremote.peer.lifecycle import DRAINING
 from txremote.peer.outbox import Outbox
 from txremote.peer.ports import ConnectionPort
-from txremote.peer.references import ReferenceTables
+from txremote.peer.references import VALUES, ReferenceTables
 from txremote.peer.request import MakeRequest, Request
 from txremote.peer.timeouts import NO_TIMEOUTS, Timeouts
 from txremote.peer.variables import Variables
@@ -88,7 +89,9 @@ class InboundCalls:
 
     __slots__ = (
         "_clock",
+        "_context",
         "_deadline",
+        "_kept",
         "answers",
         "config",
         "connection",
@@ -138,6 +141,8 @@ class InboundCalls:
         limited = config.call_timeout is not None and clock is not None
         self.steady_call = None if limited else CurrentCall(connection)
         self._deadline: tuple[int, float] | None = None
+        self._context: object = None  # the arguments of the last TRACE, where results are kept
+        self._kept: KeptResults | None = None
         self.ledger: CallLedger[Request] = CallLedger(
             config.max_calls, config.max_waiting, config.max_unanswered, executor.start, needed
         )
@@ -146,7 +151,7 @@ class InboundCalls:
         self.refusal: Exception | None = None
 
     def __len__(self) -> int:
-        return len(self.ledger)
+        return len(self.ledger) + (0 if self._kept is None else len(self._kept.waiting))
 
     def offer_operations(self, operations: Operations) -> None:
         """Let operators in, and say so in HELLO. To be called before the peer says anything."""
@@ -194,7 +199,9 @@ class InboundCalls:
         has_values = False
         try:
             if self.tables.noted is not None:
-                self.tables.check_noted()
+                if self.tables.check_noted():
+                    self._receive_dependent(number, sender, handler, kind, args, size)
+                    return
                 has_values = True
             if kind is None:
                 raise KeyError(handler)  # what a stock peer says, too
@@ -223,6 +230,46 @@ class InboundCalls:
             request.fail(error)
             return
         request.run()
+
+    def _receive_dependent(
+        self, number: int, sender: int, handler: int, kind: RequestKind | None, args: Any, size: int
+    ) -> None:
+        """Take in a request that uses results of calls. Raises what it is to be answered with."""
+        if kind is None:
+            raise KeyError(handler)
+        if kind.in_order or type(args) is not tuple:
+            raise TypeError("only calls use results of other calls")
+        call = Dependent(number, sender, handler, args, size)
+        call.deadline, self._deadline = self._deadline, None
+        call.context, self._context = self._context, None
+        self.keeping().receive(call)
+
+    def receive_again(self, call: Dependent, has_values: bool, accepted: bool) -> None:
+        """Receive a request whose results are in their places (`txremote.peer.kept`)."""
+        tables, ledger = self.tables, self.ledger
+        # of what is being read meanwhile
+        noted, deadline = tables.noted, self._deadline
+        tables.noted, self._deadline = VALUES if has_values else None, call.deadline
+        ledger.accepted = call.number if accepted else None
+        self.received -= 1  # it has been counted
+        if call.context is not None:
+            self.take_context(call.context)
+        try:
+            self.request_received(call.number, call.sender, call.handler, call.args, call.size)
+        finally:
+            tables.noted, self._deadline = noted, deadline
+            ledger.accepted = None
+
+    def keeping(self) -> KeptResults:
+        """Return the results that further calls use; few connections have any."""
+        if self._kept is None:
+            self._kept = self.answers.kept = KeptResults(self)
+        return self._kept
+
+    def note_context(self, arguments: object) -> None:
+        """Take the arguments of a TRACE: of which trace the next request is a part."""
+        self._context = arguments if self._kept is not None else None
+        self.take_context(arguments)
 
     def _function(self, number: int, handler: int, kind: RequestKind, args: object) -> Handler:
         if type(args) is not tuple:
@@ -284,6 +331,8 @@ class InboundCalls:
         if waiting is not None:
             waiting.fail(defer.CancelledError())
             self.close_if_drained()
+        elif self._kept is not None:
+            self._kept.cancel(number)
 
     def start_waiting(self) -> None:
         """Start the requests that may start by now, and close if those were the last."""
@@ -295,7 +344,7 @@ class InboundCalls:
     def close_if_drained(self) -> None:
         """Close the connection if it drains and all its requests are answered."""
         connection = self.connection
-        if connection.state is not DRAINING or len(self.ledger) or self.connection.executor.busy():
+        if connection.state is not DRAINING or len(self) or self.connection.executor.busy():
             return
         call = current.get(None)
         if call is not None and call.connection is connection and self._clock is not None:
@@ -307,7 +356,9 @@ class InboundCalls:
     def unanswered(self) -> list[Called]:
         """Return what the calls are calls of that run or wait."""
         running = [call.called for call in self.ledger.running]
-        return running + [called_by(request) for request in self.ledger.waiting.values()]
+        waiting = [called_by(request) for request in self.ledger.waiting.values()]
+        depending = 0 if self._kept is None else len(self._kept.waiting)
+        return running + waiting + [()] * depending
 
     def cut(self, why: str) -> None:
         """Answer all requests with an error, and cancel them: this side waits no longer."""
@@ -315,9 +366,13 @@ class InboundCalls:
         words = f"{why}: it has cut this call, which had begun"
         # programs of RPyC's catch what a connection that is lost raises
         cut = CallCut(words) if self.connection.features else EOFError(words)
+        if self._kept is not None:
+            self._kept.cut(unbegun)
         for request in self.ledger.cut(cut, unbegun):
             request.fail(unbegun)
 
     def stop(self) -> None:
         """Cancel all requests: the connection has ended and nobody waits any more."""
         self.ledger.stop()
+        if self._kept is not None:
+            self._kept.stop()

@@ -18,14 +18,15 @@ from txremote.config import ConnectionConfig
 from txremote.errors import DeadReferenceError, NotSendable, WrongValue
 from txremote.peer.awaiting import awaited
 from txremote.peer.executor import Executor
+from txremote.peer.graphs import Graphs
 from txremote.peer.halfway import Halfway, go_on
 from txremote.peer.imports import ReleaseQueue
 from txremote.peer.lifecycle import CLOSING
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls, UnansweredCall, keep_received
 from txremote.peer.ports import ConnectionPort
-from txremote.peer.references import ReferenceTables
-from txremote.refs.awaiting import failed
+from txremote.peer.promise import failed_call
+from txremote.peer.references import ReferenceTables, StillToCome
 from txremote.refs.reference import RemoteReference
 from txremote.refs.value_calls import ValueCalls
 from txremote.wire import consts
@@ -48,7 +49,7 @@ _LONGEST_PREFIX = 1000
 class OutboundCalls:
     """The requests that one connection sends to its peer; ``pending`` wait for an answer."""
 
-    __slots__ = ("_config", "_connection", "_outbox", "_tables", "_write", "pending")
+    __slots__ = ("_config", "_connection", "_graphs", "_outbox", "_tables", "_write", "pending")
 
     def __init__(
         self,
@@ -67,6 +68,20 @@ class OutboundCalls:
         # writes the requests that are answered; a tracer's writes their context before them
         self._write: Callable[[int, list[bytes]], None] = outbox.request
         self.pending = PendingCalls(clock, executor.fire, self._abandoned, executor.guard)
+        self.pending.graphs = self.graphs
+        self._graphs: Graphs | None = None
+
+    def graphs(self) -> Graphs:
+        """Return what makes the calls that use results of others; few connections have any."""
+        if self._graphs is None:
+            self._graphs = Graphs(
+                self._connection,
+                self,
+                config=self._config,
+                tables=self._tables,
+                outbox=self._outbox,
+            )
+        return self._graphs
 
     def call(
         self,
@@ -111,7 +126,9 @@ class OutboundCalls:
                 self._tables.box(body, args)
                 body.append(EMPTY_TUPLE)
         except NotSendable as error:
-            return failed(error)
+            if type(error) is StillToCome and args is not None:
+                return self.graphs().call(reference, names, args, kwargs, deadline)
+            return failed_call(error)
         timeout, option = self.default_timeout() if deadline is None else (None, None)
         asked = self._send(body, steps, timeout, option, deadline)
         if not self._connection.features:
@@ -141,12 +158,19 @@ class OutboundCalls:
             else:
                 self._tables.box(body, args, tuple(kwargs.items()))
         except (NotSendable, WrongValue) as error:
-            return failed(error)
+            if type(error) is StillToCome:
+                return self.graphs().call(reference, names, args, kwargs, deadline)
+            return failed_call(error)
         timeout, option = self.default_timeout() if deadline is None else (None, None)
         asked = self._send(body, len(names), timeout, option, deadline)
         if not self._connection.features:
             asked = _kept(asked, reference, args, kwargs)
-        return plan.answered(asked)
+        return _owned(plan.answered(asked))
+
+    def send_call(self, body: list[bytes], steps: int, deadline: float | None) -> Deferred[object]:
+        """Send a request that may take as long as calls may; see `call`."""
+        timeout, option = self.default_timeout() if deadline is None else (None, None)
+        return self._send(body, steps, timeout, option, deadline)
 
     def call_received(
         self,
@@ -159,7 +183,7 @@ class OutboundCalls:
         """Do as `call`; a value is given as it was unboxed (`ReceivedValue`), for a thread."""
         asked = self.call(reference, names, args, kwargs, deadline)
         if type(asked) is UnansweredCall:  # as keep_received, without the call
-            asked.keeps = True
+            asked._keeps = True
         return asked
 
     def _step_by_step(
@@ -178,7 +202,7 @@ class OutboundCalls:
             return step if type(step) is Halfway else Halfway(len(names) - 1, step)
 
         leading = self.call(reference, names[:-1], None, {}, deadline, to_the_end=False)
-        return leading.addCallback(go)
+        return _owned(leading.addCallback(go))
 
     def _to_the_end(
         self,
@@ -191,11 +215,13 @@ class OutboundCalls:
         """Do here what the peer leaves of a path."""
 
         def go(result: object) -> object:
+            if type(found) is UnansweredCall:
+                found._own = 0
             if type(result) is not Halfway:
                 return result
             return awaited(go_on(result, names, args, kwargs, deadline), self._connection)
 
-        return found.addCallback(go)
+        return _owned(found.addCallback(go))
 
     def left_halfway(self, number: int, left: Halfway) -> None:
         """Take in how far the path of a call came. Raises as `PendingCalls.left_halfway` does."""
@@ -241,7 +267,7 @@ class OutboundCalls:
         try:
             self._tables.box(body, args)
         except NotSendable as error:
-            return failed(error)
+            return failed_call(error)
         asked = self._send(body, 0, timeout, option, deadline)
         return asked if self._connection.features else _kept(asked, args)
 
@@ -256,7 +282,9 @@ class OutboundCalls:
         connection = self._connection
         if connection.state >= CLOSING:
             self._tables.take_back()
-            return failed(DeadReferenceError(f"the connection has ended: {connection.why_ended}"))
+            return failed_call(
+                DeadReferenceError(f"the connection has ended: {connection.why_ended}")
+            )
         if self._tables.imports.released.dirty:
             self.flush_released()
         inbound = connection.inbound
@@ -273,7 +301,7 @@ class OutboundCalls:
         except NotSendable as error:
             self.pending.pop(number)
             self._tables.take_back()
-            return failed(error)
+            return failed_call(error)
         return deferred
 
     def send_oneway(self, handler: int, *args: object) -> None:
@@ -292,7 +320,9 @@ class OutboundCalls:
         return self._tables.imports.released
 
     def flush_released(self) -> None:
-        """Tell the peer which of its objects are not held here any more."""
+        """Tell the peer which of its objects, and of its results, are not held here any more."""
+        if self._graphs is not None:
+            self._graphs.forget_ended()
         dead = self._tables.imports.take_released()
         if not dead or self._connection.state >= CLOSING:
             return
@@ -321,7 +351,14 @@ def _kept(asked: Deferred[object], *held: object) -> Deferred[object]:
     Keep what a request is about until it is answered: where a peer serves in several threads
     (rpyc 6.0.2 with bind_threads, or a BgServingThread), a DEL could overtake the request.
     """
-    return asked.addBoth(_first, held)
+    return _owned(asked.addBoth(_first, held))
+
+
+def _owned(asked: Deferred[object]) -> Deferred[object]:
+    """Note that the callbacks of a call, just made, belong to it; return it."""
+    if type(asked) is UnansweredCall:
+        asked._own_callbacks()
+    return asked
 
 
 def _first(result: object, _held: object) -> object:

@@ -7,6 +7,10 @@ the first while the next is made. Outside of that each message is one write; a
 TCP transport merges those by itself. Where the transport can be made to send at
 once (`Writing.now`), a batch does not wait for the reactor's next turn.
 
+A peer that takes results of calls before they are there (`txremote.peer.graphs`) has to be told
+before a call that its result will be asked for. So for such a peer the messages of a turn are
+gathered outside of dataReceived, too (`gather`), and that is put before them (`put_first`).
+
 Four things can stand between a message and the transport:
 
 * The accepting side does not know its peer's dialect before the first frame
@@ -35,7 +39,7 @@ from txremote.peer.memory_budget import MemoryShare
 from txremote.peer.ports import BackpressurePort, ClosingPort
 from txremote.wire.brine import dump_int
 from txremote.wire.consts import MSG_REPLY
-from txremote.wire.framing import Chunk, compress_frame, frame_chunks
+from txremote.wire.framing import FRAME_HEAD, Chunk, compress_frame, frame_chunks
 from txremote.wire.messages import Dialect, reply_head
 
 # How much is gathered before it goes to the transport. A syscall for each batch
@@ -55,12 +59,14 @@ class Writing(NamedTuple):
         acknowledge: Has a transport's TCP acknowledge at once what was read.
         later: Calls a function in the loop's next turn. Given where ``write`` sends at once: of
             the messages of one turn the first is, and the others go out together.
+        gather: Calls a function in the loop's next turn, for peers whose messages are gathered.
     """
 
     separate: Callable[[bytes], None] | None = None
     now: Callable[[Any, Chunk], None] | None = None
     acknowledge: Callable[[Any], object] | None = None
     later: Callable[[Callable[[], None]], object] | None = None
+    gather: Callable[[Callable[[], None]], object] | None = None
 
 
 class OutboxOwner(Protocol):
@@ -102,6 +108,7 @@ class Outbox:
         "corked",
         "dialect",
         "full",
+        "gathers",
         "later",
         "now",
         "pressing",
@@ -126,6 +133,7 @@ class Outbox:
         self.now: Callable[[Any, Chunk], None] | None = None
         self.later: Callable[[Callable[[], None]], object] | None = None
         self._written = False  # whether one was sent since the last `uncork`
+        self.gathers = False  # whether none is sent before the loop's next turn
         self._max_unsent = max_unsent
         self._transport: Any = None
         self._held: list[tuple[int, list[bytes]]] = []
@@ -201,6 +209,37 @@ class Outbox:
         for number, body in held:
             self.request(number, body)
 
+    def gather(self, later: Callable[[Callable[[], None]], object]) -> None:
+        """Gather the messages of each turn from now on; ``later`` as in `Writing`."""
+        self.later = later
+        self.gathers = True
+
+    def holds(self, number: int) -> bool:
+        """Tell whether a request of ours is still gathered, as it was written."""
+        if not self._frames or self.dialect is None:
+            return False
+        head = self.dialect.request + dump_int(number)
+        return any(frame.startswith(head, FRAME_HEAD) for frame in self._frames)
+
+    def is_first(self, frame: bytes) -> bool:
+        """Tell whether a frame is the first of those that are gathered."""
+        return bool(self._frames) and self._frames[0] is frame
+
+    def put_first(self, frame: bytes, before: bytes) -> None:
+        """Put a frame before those that are gathered, in place of ``before`` if that is first."""
+        if self._frames[0] is before:
+            self._frames[0] = frame
+        else:
+            self._frames.insert(0, frame)
+        self._gathered += len(frame)
+
+    def make_room(self, frames: int) -> None:
+        """Send what is gathered unless so many frames more go out with it."""
+        if len(self._frames) + frames >= _BATCH_FRAMES:
+            corked = self.corked
+            self.uncork()
+            self.corked = corked
+
     def request(self, number: int, body: Sequence[Chunk]) -> None:
         """
         Write a request, or hold it until the dialect is known.
@@ -268,7 +307,7 @@ class Outbox:
             if len(self._frames) >= _BATCH_FRAMES or self._gathered > _BATCH_BYTES:
                 self.uncork()
                 self.corked = True
-        elif self.later is not None and self._written:
+        elif self.later is not None and (self._written or self.gathers):
             self.corked = True
             self.later(self.uncork)
             self._frames.append(frame)

@@ -20,36 +20,27 @@ from twisted.python.failure import Failure
 
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.halfway import Halfway
-from txremote.refs.awaiting import AwaitableDeferred, check_awaited
-from txremote.refs.operators import refuses_operators
+from txremote.peer.promise import Promise
+from txremote.refs.awaiting import check_awaited
 from txremote.refs.ports import Answer
 from txremote.refs.threadguard import ThreadGuard
 
 
-@refuses_operators(
-    "and this is an answer that is still to come: await the call first, or copy the object that "
-    "you ask for parts of ('await fetch(ref)')"
-)
-class UnansweredCall(AwaitableDeferred[Any]):
-    """
-    The Deferred of a call, which knows the call's number.
+class UnansweredCall(Promise):
+    """The Deferred of a call, which knows the call's number."""
 
-    It cannot be iterated. A plain Deferred gives itself for ever, so that
-    ``dict(reference)``, which calls ``reference.keys()``, would fill the memory.
-    """
-
-    number: int
-    #: How many names its path has, where the answer may be HALFWAY.
-    steps = 0
+    #: How many names its path has, where the answer may be HALFWAY; of one that uses the results
+    #: of others these and one more, below zero: it may be left before it has begun.
+    _steps = 0
     #: Whether its result is given as it was unboxed: to a thread, or to another peer.
-    keeps = False
+    _keeps = False
 
     def __repr__(self) -> str:
         """Return what a prompt or a notebook shows where ``await`` was forgotten."""
         text = super().__repr__()
         return text if self.called else f"{text[:-1]}, to be awaited>"
 
-    def check_thread(self) -> None:
+    def _check_thread(self) -> None:
         """Raise WrongThread in another thread than its connection's."""
         # found by way of the canceller: an attribute would be set for each call
         pending = getattr(self._canceller, "__self__", None)
@@ -67,7 +58,7 @@ def already_answered(result: object) -> Answer:
 def keep_received(call: Answer) -> Answer:
     """Have a call, just made, give a value as it was unboxed (`ReceivedValue`); return it."""
     if type(call) is UnansweredCall:
-        call.keeps = True
+        call._keeps = True
     return call
 
 
@@ -76,6 +67,7 @@ class PendingCalls:
     Request number -> Deferred. Without a clock there are no time-outs.
 
     Attributes:
+        graphs: Gives what calls those that use results of these.
         skipped: Whether there was a request whose answer is dropped.
         guard: Says in which thread the calls are awaited; None: in any.
     """
@@ -89,6 +81,7 @@ class PendingCalls:
         "_timer",
         "_timer_due",
         "_waiting",
+        "graphs",
         "guard",
         "skipped",
     )
@@ -109,6 +102,7 @@ class PendingCalls:
         self._timer: IDelayedCall | None = None
         self._timer_due = 0.0
         self.guard = guard
+        self.graphs: Callable[[], Any] | None = None
         self.skipped = False
 
     def __len__(self) -> int:
@@ -123,9 +117,9 @@ class PendingCalls:
         """Return a new call's number and its Deferred; the time-out is in seconds."""
         number = next(self._numbers)
         deferred = self._waiting[number] = UnansweredCall(self._cancelled)
-        deferred.number = number
+        deferred._number = number
         if steps:
-            deferred.steps = steps
+            deferred._steps = steps
         if timeout is not None and self._clock is not None:
             for _ in range(2):  # answered ones at the front go as new ones come
                 if self._expiries and self._expiries[0][1] not in self._waiting:
@@ -144,8 +138,8 @@ class PendingCalls:
 
     def _cancelled(self, deferred: Answer) -> None:
         assert type(deferred) is UnansweredCall
-        if self._waiting.pop(deferred.number, None) is not None:
-            self._abandoned(deferred.number)
+        if self._waiting.pop(deferred._number, None) is not None:
+            self._abandoned(deferred._number)
 
     def _expire_at(self, due: float) -> None:
         assert self._clock is not None
@@ -161,7 +155,7 @@ class PendingCalls:
     def keeps_received(self, number: int) -> bool:
         """Tell whether a call is one of `keep_received`."""
         call = self._waiting.get(number)
-        return type(call) is UnansweredCall and call.keeps
+        return type(call) is UnansweredCall and call._keeps
 
     def left_halfway(self, number: int, left: Halfway) -> None:
         """Answer a call with how far its path came; ValueError if there is no such place."""
@@ -169,10 +163,18 @@ class PendingCalls:
         if deferred is None:
             return
         assert type(deferred) is UnansweredCall
-        if not 0 < left.position < deferred.steps:
+        steps = deferred._steps
+        if not (0 < left.position < steps or 0 <= left.position < -steps):
             raise ValueError(f"request {number} has no path that can be left at {left.position}")
         del self._waiting[number]
         self._fire(deferred, left)
+
+    def give_up(self, number: int, error: Exception) -> None:
+        """End a call with an error, and tell the peer so."""
+        deferred = self._waiting.pop(number, None)
+        if deferred is not None:
+            self._abandoned(number)
+            self._fire(deferred, Failure(error))
 
     def fail_all(self, make_error: Callable[[], BaseException]) -> None:
         """End every call, each with an exception of its own."""
@@ -198,7 +200,4 @@ class PendingCalls:
                 expired.append((why, number))
             heappop(self._expiries)
         for why, number in expired:
-            deferred = self._waiting.pop(number, None)
-            if deferred is not None:
-                self._abandoned(number)
-                self._fire(deferred, Failure(AsyncResultTimeout(why)))
+            self.give_up(number, AsyncResultTimeout(why))

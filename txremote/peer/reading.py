@@ -169,7 +169,8 @@ class MessageReader:
                     )
                 )
             elif self._tables.noted is not None:
-                self._tables.check_noted()
+                if self._tables.check_noted():
+                    raise ValueError("an answer uses the result of a call, which only calls do")
                 if not self._calls.keeps_received(number):
                     result = settled(value)
         except (RemoteProtocolError, KeyError, ValueError) as error:

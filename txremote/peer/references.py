@@ -31,12 +31,29 @@ from txremote.wire.boxing import (
     box_into,
     box_mixed_into,
 )
-from txremote.wire.brine import Undumpable, dump_into
+from txremote.wire.brine import Undumpable, dump_int, dump_into
 from txremote.wire.consts import FEATURE_VALUES
 from txremote.wire.exceptions import without_addresses
-from txremote.wire.keys import LOCAL_REF_HEAD, key_of_boxed, load_key
+from txremote.wire.keys import LOCAL_REF_HEAD, PROMISE_HEAD, key_of_boxed, load_key
 from txremote.wire.naming import class_name, sentence, with_article
 from txremote.wire.values import ReceivedValue
+
+#: For `ReferenceTables.noted`: no key.
+VALUES: Final = b"values"
+
+
+#: For `ReferenceTables.noted`: results of other calls, and perhaps values.
+PROMISES: Final = b"promises"
+
+
+class Promised:
+    """In the arguments of a request: the result of the call of a number."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
 
 _NOT_VALUES: dict[type, str] = {
     RemotePath: "a path is not its value: await it first",
@@ -47,11 +64,12 @@ _NOT_VALUES: dict[type, str] = {
         "a method of a remote object, inside a value, has not been read yet: give it as an "
         "argument of its own, or a function of yours that calls it"
     ),
+    Promised: "",  # it is looked up here, so that others cost nothing more
 }
 
 
-#: For `ReferenceTables.noted`: no key.
-VALUES: Final = b"values"
+class StillToCome(NotSendable):
+    """What is to be sent has the result of a call in it that is still to come."""
 
 
 class Peer(Protocol):
@@ -139,11 +157,13 @@ class ReferenceTables:
             key: bytes = value._key
             return LOCAL_REF_HEAD + key
         if kind in _NOT_VALUES:
+            if kind is Promised:
+                return PROMISE_HEAD + dump_int(value.number)
             if kind is NetrefMethod and value.____fetched__ is not None:
                 return self.box_reference(value.____fetched__)
             raise NotSendable(_NOT_VALUES[kind])
         if issubclass(kind, Deferred):
-            raise NotSendable("a Deferred is not its result: await it first")
+            raise StillToCome("a Deferred is not its result: await it first")
         boxed = self.exports.box(value)
         self._boxed.append(boxed)
         return boxed
@@ -178,6 +198,12 @@ class ReferenceTables:
             self.noted = VALUES
         return ReceivedValue(value, False, (), size)
 
+    def unbox_promise(self, number: int) -> Promised:
+        """Note that the message has the result of another call in it, and return what names it."""
+        if self.noted is None or self.noted is VALUES:
+            self.noted = PROMISES
+        return Promised(number)
+
     def within(self) -> _Within:
         """Begin a value of the peer's."""
         return _Within(self)
@@ -186,19 +212,20 @@ class ReferenceTables:
         """Return what the peer holds by a key, or None."""
         return self.exports.find(key)
 
-    def check_noted(self) -> None:
+    def check_noted(self) -> bool:
         """
         Raise KeyError, as a stock peer does, if a key stood for nothing since last time, or
-        ValueError if a value could not be built.
+        ValueError if a value could not be built. Return whether results of other calls are meant.
         """
         if self.noted is not None:
             key, self.noted = self.noted, None
-            if key is VALUES:
-                return
+            if key is VALUES or key is PROMISES:
+                return key is PROMISES
             if isinstance(key, Exception):
                 raise key
             pack = load_key(key)
             raise KeyError(f"no object here has the id {pack}: it was released, or never given")
+        return False
 
     def find_pack(self, key: bytes) -> Export:
         """Return the export that a key names by value; KeyError if it names none."""

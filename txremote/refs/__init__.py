@@ -23,6 +23,7 @@ the clock of all time limits. A connection is known here by Protocols only: `Req
 ``reprs``  values of Python's own types read from their ``repr``
 ``remote_signatures``  `parse_signature`: a remote method's signature, of its owner's text
 ``sharing``  `follow`: the result of a Deferred that has another owner, without taking it away
+``soon``  functions that bring each other about, called in a loop
 ``signatures``  `signature_of`: the parameters of a callable, without evaluating its type hints
 ``value_calls``  calls whose arguments leave as values
 ``wanted``  what is copied of a stock peer's objects at which place, and where a value stands

@@ -52,7 +52,7 @@ class AwaitableDeferred(Deferred[T]):
         if not self.called or self.paused:
             loop = _get_running_loop()  # task_loop(), without the call
             if loop is not None and current_task(loop) is not None:
-                self.check_thread()
+                self._check_thread()
                 future = loop.create_future()
                 self.addBoth(_note_into(future, loop))
                 future._asyncio_future_blocking = True  # as its own __await__ does
@@ -80,7 +80,7 @@ class AwaitableDeferred(Deferred[T]):
         """Give the items of what it fires with: a stream's, or those of another iterable."""
         return items_of(self)
 
-    def check_thread(self) -> None:
+    def _check_thread(self) -> None:
         """Raise WrongThread where a task may not await it, which has not fired."""
         if self._guard is not None:
             check_awaited(self._guard)
@@ -119,6 +119,12 @@ def awaitable(deferred: Deferred[T], guard: ThreadGuard | None = None) -> Awaita
     if guard is not None:
         made._guard = guard
     return made
+
+
+def callbacks_of(deferred: Deferred[Any]) -> list[Any]:
+    """Return the callbacks of a Deferred that are still to be called; its own list."""
+    found: list[Any] | None = deferred.__dict__.get("_callbacks")  # since Twisted 25.5
+    return deferred.callbacks if found is None else found  # type: ignore[return-value]
 
 
 def succeeded(result: T) -> AwaitableDeferred[T]:

@@ -22,6 +22,7 @@ from twisted.internet.interfaces import ITransport
 
 from txremote.config import ConnectionConfig
 from txremote.refs import forks
+from txremote.refs.awaiting import callbacks_of
 from txremote.refs.iteration import RemoteIterator
 from txremote.refs.operators import SYNTAX, refuses_operators
 from txremote.refs.ports import Answer, RequestContext
@@ -435,16 +436,20 @@ class LateReference:
         until = None if deadline is None else seconds() + deadline
 
         def go(reference: RemoteReference) -> RemoteReference | Answer:
+            fetched._own = 0
             if args is None and not names:
                 return reference
             left = None if until is None else max(0.0, until - seconds())
             return self._send(reference, names, args, kwargs, left)
 
-        fetched = self._fetch()
+        fetched: Any = self._fetch()
         if not fetched.called or fetched.paused:  # it is its caller's, though it is made later
             context = copy_context()
-            return fetched.addCallback(lambda reference: context.run(go, reference))
-        return fetched.addCallback(go)
+            fetched.addCallback(lambda reference: context.run(go, reference))
+            # what it gives is that of another call (txremote.peer.promise)
+            fetched._late, fetched._own = True, len(callbacks_of(fetched))
+            return fetched  # type: ignore[no-any-return]
+        return fetched.addCallback(go)  # type: ignore[no-any-return]
 
     def _send(
         self,

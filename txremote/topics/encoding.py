@@ -51,6 +51,9 @@ class _NoReferences:
 
     unbox_remote = unbox_local
 
+    def unbox_promise(self, number: int) -> Never:
+        raise RemoteProtocolError("the result of a call in an event")
+
     def refuse(self, problem: Exception) -> None:
         raise RemoteProtocolError(f"a value that cannot be built: {problem}") from problem
 

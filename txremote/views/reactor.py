@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from zope.interface.interface import adapter_hooks
 
 from txremote.peer.fetching import fetched
+from txremote.peer.promise import Promise
 from txremote.peer.turns import in_turns
 from txremote.refs.awaiting import awaitable
 from txremote.refs.ports import Answer
@@ -156,7 +157,11 @@ def _marked(
 
 def _received(answer: Answer, result: Result, name: str, base: Base) -> Answer:
     """Have an answer give what is declared."""
-    return answer.addCallback(_as_declared, result, name, base) if result.is_known else answer
+    if not result.is_known:
+        return answer
+    if isinstance(answer, Promise) and not answer.called and answer._has_callbacks(answer._own):
+        answer._own += 1
+    return answer.addCallback(_as_declared, result, name, base)
 
 
 def _as_declared(value: Any, result: Result, name: str, base: Base | None = None) -> Any:

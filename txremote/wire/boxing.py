@@ -11,6 +11,7 @@ byte  label       payload          meaning
 53    LOCAL_REF   id pack          an object of the *receiver's*
 54    REMOTE_REF  id pack          an object of the *sender's*
 55    EXTENDED    extended value   ours, to a peer with "values": `txremote.wire.values`
+56    PROMISE     a call's number  ours, to a peer with "graphs": what that call gives
 ===== =========== ================ =============================================
 
 (the pair itself is a brined 2-tuple, so tag ``11`` stands before each label).
@@ -34,7 +35,7 @@ from txremote.wire.brine import (
     load_value,
     tuple_head,
 )
-from txremote.wire.keys import LOCAL_REF_HEAD, BoxedReferences, key_end
+from txremote.wire.keys import LOCAL_REF_HEAD, BoxedReferences, key_end, unbox_promise
 from txremote.wire.limits import DEFAULT_LIMITS
 from txremote.wire.naming import class_name, with_article
 from txremote.wire.value_flat import dump_flat, flat_items, load_flat
@@ -265,6 +266,8 @@ def unbox(
         inner = references.within()
         value, end = load_extended(data, pos, depth, budget, inner)
         return inner.received(value, end - pos), end
+    if label == 0x56:  # INT_ZERO + LABEL_PROMISE
+        return unbox_promise(data, pos, budget, references)
     raise RemoteProtocolError(f"unknown label at byte {pos - 1}")
 
 

@@ -22,6 +22,8 @@ LABEL_LOCAL_REF: Final = 3
 LABEL_REMOTE_REF: Final = 4
 #: Ours: a value with lists, dicts, records, references in it; only to a peer with "values".
 LABEL_EXTENDED: Final = 5
+#: Ours: the result of a call before this one, which may be still to come; only with "graphs".
+LABEL_PROMISE: Final = 6
 
 # Handlers RPyC knows (rpyc.core.consts).
 HANDLE_PING: Final = 1
@@ -59,7 +61,8 @@ HANDLE_DESCRIBE: Final = 71
 HANDLE_FETCH: Final = 72
 HANDLE_TRACE: Final = 73
 HANDLE_OPERATIONS: Final = 74
-# 75 and 76 are those of graphs of calls
+HANDLE_KEEP: Final = 75
+HANDLE_FORGET: Final = 76
 HANDLE_STREAM: Final = 77
 HANDLE_ITEMS: Final = 78
 HANDLE_CREDIT: Final = 79
@@ -78,6 +81,8 @@ FEATURE_HALFWAY: Final = "halfway"
 FEATURE_VALUES: Final = "values"
 #: Takes the context of a call's trace, which comes right before the call.
 FEATURE_TRACE: Final = "trace"
+#: Takes results of calls as targets and arguments of others, before they are there.
+FEATURE_GRAPHS: Final = "graphs"
 #: Answers a PING at any time: not so a script, which serves only while it waits.
 FEATURE_KEEPALIVE: Final = "keepalive"
 #: Has operators: said only by a server that has some.
@@ -86,7 +91,7 @@ FEATURE_STREAMS: Final = "streams"
 FEATURES: Final = (
     *(FEATURE_CANCEL, FEATURE_CALLPATH, FEATURE_RELEASE),
     *(FEATURE_STOPPING, FEATURE_DEADLINE, FEATURE_HALFWAY, FEATURE_VALUES),
-    *(FEATURE_STREAMS,),
+    *(FEATURE_STREAMS, FEATURE_GRAPHS),
 )
 #: What a peer may say that it knows; "trace" only while it traces.
 KNOWN_FEATURES: Final = frozenset((*FEATURES, FEATURE_KEEPALIVE, FEATURE_TRACE, FEATURE_OPERATIONS))

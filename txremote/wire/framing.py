@@ -37,6 +37,9 @@ from txremote.wire.slices import Steps, in_one_go
 
 _HEADER = struct.Struct("!LB")
 _pack_header = _HEADER.pack
+
+#: How many bytes stand before a frame's payload.
+FRAME_HEAD: Final = _HEADER.size
 _unpack_header = _HEADER.unpack_from
 
 _NEWLINE = ord("\n")

@@ -13,13 +13,15 @@ from typing import Final, Protocol
 
 from txremote.errors import RemoteProtocolError
 from txremote.wire import consts, tags
-from txremote.wire.brine import dump, load_value, truncated, uncounted_budget
+from txremote.wire.brine import Budget, dump, load_value, truncated, uncounted_budget
 from txremote.wire.consts import IdPack
 from txremote.wire.limits import DEFAULT_LIMITS
 
 #: What a boxed reference begins with: the pair's tag, and the label.
 LOCAL_REF_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_LOCAL_REF])
 REMOTE_REF_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_REMOTE_REF])
+#: What the result of a call begins with that is still to come.
+PROMISE_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_PROMISE])
 
 
 class References(Protocol):
@@ -59,6 +61,19 @@ class BoxedReferences(References, Protocol):
 
     def within(self) -> ReferencesWithin:
         """Begin an extended value that is unboxed."""
+
+    def unbox_promise(self, number: int) -> object:
+        """Return what stands for the result of the call of a number."""
+
+
+def unbox_promise(
+    data: bytes, pos: int, budget: Budget, references: BoxedReferences
+) -> tuple[object, int]:
+    """Decode what stands behind label PROMISE; return it, and where it ends."""
+    number, end = load_value(data, pos, 1, budget)
+    if type(number) is not int:
+        raise RemoteProtocolError(f"a promise that is no call's number at byte {pos}")
+    return references.unbox_promise(number), end
 
 
 def key_of_boxed(boxed: bytes) -> bytes:

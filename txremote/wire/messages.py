@@ -195,7 +195,11 @@ def call_head(key: bytes, names: tuple[str, ...]) -> bytes:
     Raises:
         NotSendable: a name cannot be encoded.
     """
-    target = LOCAL_REF_HEAD + key
+    return head_of_call(LOCAL_REF_HEAD + key, names)
+
+
+def head_of_call(target: bytes, names: tuple[str, ...]) -> bytes:
+    """Do as `call_head`, for a boxed object."""
     # each is followed by the arguments and the named ones
     if not names:
         return request_head(consts.HANDLE_CALL) + TUPLE_HEAD + tuple_head(3) + target
@@ -204,6 +208,13 @@ def call_head(key: bytes, names: tuple[str, ...]) -> bytes:
         return request_head(consts.HANDLE_CALLATTR) + TUPLE_HEAD + tuple_head(4) + target + name
     path = VALUE_HEAD + dump(names)
     return request_head(consts.HANDLE_CALLPATH) + TUPLE_HEAD + tuple_head(4) + target + path
+
+
+def head_of_read(target: bytes, name: str) -> bytes:
+    """Return the GETATTR of a name of a boxed object, behind its number."""
+    return (
+        request_head(consts.HANDLE_GETATTR) + TUPLE_HEAD + tuple_head(2) + target + box_name(name)
+    )
 
 
 def del_request(key: bytes, count: int) -> bytes:

@@ -30,11 +30,12 @@ from txremote.wire.brine import (
 from txremote.wire.consts import (
     LABEL_EXTENDED,
     LABEL_LOCAL_REF,
+    LABEL_PROMISE,
     LABEL_REMOTE_REF,
     LABEL_TUPLE,
     LABEL_VALUE,
 )
-from txremote.wire.keys import BoxedReferences, key_end
+from txremote.wire.keys import BoxedReferences, key_end, unbox_promise
 from txremote.wire.value_slices import SlicedReading, extended_in_slices
 
 T = TypeVar("T")
@@ -131,6 +132,13 @@ def decoded_in_slices(
                 pos = end
                 room = reading.room - 1
                 left -= 1
+                continue
+            elif label == LABEL_PROMISE:
+                assert references is not None
+                item, pos = unbox_promise(data, pos, budget, references)
+                items.append(item)
+                left -= 1
+                room -= 1
                 continue
             elif label != LABEL_TUPLE:
                 raise RemoteProtocolError(f"unknown label at byte {pos - 1}")
