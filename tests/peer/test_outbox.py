@@ -64,6 +64,42 @@ def test_a_message_outside_of_a_batch_is_one_write() -> None:
     assert len(transport.written) == 3
 
 
+def gathered_turns(box: Outbox, turns: list[Any]) -> list[int]:
+    """Write a message in each of 150 turns; return in which of them it was gathered."""
+    found = []
+    for number in range(150):
+        box.request(number, [dump("x")])
+        if turns:
+            found.append(number)
+            turns.pop()()
+        box.uncork()
+    return found
+
+
+def test_for_a_peer_that_takes_promises_the_messages_of_a_turn_are_gathered() -> None:
+    box, transport = outbox()
+    turns: list[Any] = []
+    box.gather(turns.append)
+    box.request(0, [dump("x")])
+    box.request(1, [dump("x")])
+    assert (len(transport.written), len(turns)) == (0, 1)
+    assert box.holds(0) and not box.holds(2)
+    box.put_first(b"first", b"")
+    turns.pop()()
+    assert transport.written[0].startswith(b"first") and not box.holds(0)
+    assert gathered_turns(box, turns) == list(range(150))
+
+
+def test_where_gathering_costs_a_turn_it_ends_when_it_is_of_no_use_and_begins_again() -> None:
+    box, _transport = outbox()
+    turns: list[Any] = []
+    box.later = turns.append
+    box.gather(turns.append)
+    assert gathered_turns(box, turns) == list(range(100))
+    box.gather_again()
+    assert gathered_turns(box, turns) == list(range(100))
+
+
 def test_where_each_write_is_sent_at_once_those_of_a_turn_are_two() -> None:
     box, transport = outbox()
     turns: list[Any] = []

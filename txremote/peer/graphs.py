@@ -133,6 +133,7 @@ class Graphs:
         ):
             given, named = filled(args, _if_known), filled(kwargs, _if_known)
             needed = list(promises_in((at, given, tuple(named.values()))))
+            self._outbox.gather_again()
             if needed and all(self._is_usable(each) for each in needed):
                 return self._send(at, names, given, named, deadline, needed)
         return self._call_here(target, names, args, kwargs, deadline)

@@ -9,7 +9,9 @@ once (`Writing.now`), a batch does not wait for the reactor's next turn.
 
 A peer that takes results of calls before they are there (`txremote.peer.graphs`) has to be told
 before a call that its result will be asked for. So for such a peer the messages of a turn are
-gathered outside of dataReceived, too (`gather`), and that is put before them (`put_first`).
+gathered outside of dataReceived, too (`gather`), and that is put before them (`put_first`). Where
+that costs a turn of the loop, as in asyncio, it ends after some turns in which it was of no use, and
+begins again with the next call that uses another.
 
 Four things can stand between a message and the transport:
 
@@ -46,6 +48,10 @@ from txremote.wire.messages import Dialect, reply_head
 # costs little by then, and what the peer does not take is counted early.
 _BATCH_FRAMES = 32
 _BATCH_BYTES = 1 << 18
+
+
+# In how many turns messages are gathered in vain, where that costs something.
+_PATIENCE = 100
 
 
 class Writing(NamedTuple):
@@ -99,6 +105,7 @@ class Outbox:
         "_held",
         "_max_unsent",
         "_owner",
+        "_patience",
         "_pause_unsent",
         "_shared",
         "_transport",
@@ -134,6 +141,7 @@ class Outbox:
         self.later: Callable[[Callable[[], None]], object] | None = None
         self._written = False  # whether one was sent since the last `uncork`
         self.gathers = False  # whether none is sent before the loop's next turn
+        self._patience = 0  # in how many more turns, below zero for ever
         self._max_unsent = max_unsent
         self._transport: Any = None
         self._held: list[tuple[int, list[bytes]]] = []
@@ -211,8 +219,15 @@ class Outbox:
 
     def gather(self, later: Callable[[Callable[[], None]], object]) -> None:
         """Gather the messages of each turn from now on; ``later`` as in `Writing`."""
+        self._patience = _PATIENCE if self.later is not None else -1
         self.later = later
         self.gathers = True
+
+    def gather_again(self) -> None:
+        """Gather the messages of the next turns, if that has ended: it is of use."""
+        if self._patience >= 0:
+            self._patience = _PATIENCE
+            self.gathers = True
 
     def holds(self, number: int) -> bool:
         """Tell whether a request of ours is still gathered, as it was written."""
@@ -308,6 +323,9 @@ class Outbox:
                 self.uncork()
                 self.corked = True
         elif self.later is not None and (self._written or self.gathers):
+            if not self._written:
+                self._patience -= 1
+                self.gathers = self._patience != 0
             self.corked = True
             self.later(self.uncork)
             self._frames.append(frame)
