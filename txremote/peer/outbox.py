@@ -10,8 +10,8 @@ once (`Writing.now`), a batch does not wait for the reactor's next turn.
 A peer that takes results of calls before they are there (`txremote.peer.graphs`) has to be told
 before a call that its result will be asked for. So for such a peer the messages of a turn are
 gathered outside of dataReceived, too (`gather`), and that is put before them (`put_first`). Where
-that costs a turn of the loop, as in asyncio, it ends after some turns in which it was of no use, and
-begins again with the next call that uses another.
+that costs a turn of the loop, as in asyncio, it ends after some turns in which it was of no use,
+and begins again with the next call that uses another.
 
 Four things can stand between a message and the transport:
 
