@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
@@ -50,9 +50,14 @@ def _next_turn(transport: Any) -> Callable[[Callable[[], None]], object] | None:
     while transport is not None:
         reactor = getattr(transport, "reactor", None)
         if reactor is not None:
-            return partial(reactor.callLater, 0)
+            return _turns_of(reactor)
         transport = getattr(transport, "transport", None)  # TLS's is another's
     return None
+
+
+@lru_cache(maxsize=4)  # one for all connections
+def _turns_of(reactor: Any) -> Callable[[Callable[[], None]], object]:
+    return partial(reactor.callLater, 0)
 
 
 def _write_now(transport: FileDescriptor, data: Chunk) -> None:

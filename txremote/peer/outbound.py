@@ -68,7 +68,7 @@ class OutboundCalls:
         # writes the requests that are answered; a tracer's writes their context before them
         self._write: Callable[[int, list[bytes]], None] = outbox.request
         self.pending = PendingCalls(clock, executor.fire, self._abandoned, executor.guard)
-        self.pending.graphs = self.graphs
+        self.pending.outbound = self
         self._graphs: Graphs | None = None
 
     def graphs(self) -> Graphs:

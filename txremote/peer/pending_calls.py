@@ -67,7 +67,7 @@ class PendingCalls:
     Request number -> Deferred. Without a clock there are no time-outs.
 
     Attributes:
-        graphs: Gives what calls those that use results of these.
+        outbound: Makes calls that use results of these.
         skipped: Whether there was a request whose answer is dropped.
         guard: Says in which thread the calls are awaited; None: in any.
     """
@@ -81,8 +81,8 @@ class PendingCalls:
         "_timer",
         "_timer_due",
         "_waiting",
-        "graphs",
         "guard",
+        "outbound",
         "skipped",
     )
 
@@ -102,7 +102,7 @@ class PendingCalls:
         self._timer: IDelayedCall | None = None
         self._timer_due = 0.0
         self.guard = guard
-        self.graphs: Callable[[], Any] | None = None
+        self.outbound: Any = None
         self.skipped = False
 
     def __len__(self) -> int:

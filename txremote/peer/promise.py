@@ -98,10 +98,10 @@ class Promise(AwaitableDeferred[Any]):
         asked = promise_of(self)
         # the calls of the connection that it is a call of, found as its `_check_thread` finds them
         pending = getattr(asked._canceller, "__self__", None)
-        graphs = getattr(pending, "graphs", None)
-        if graphs is None or (args is None and not names):
+        outbound = getattr(pending, "outbound", None)
+        if outbound is None or (args is None and not names):
             return call_when_known(asked, names, args, kwargs, deadline)
-        sent: Promise = graphs().call(asked, names, args, kwargs, deadline)
+        sent: Promise = outbound.graphs().call(asked, names, args, kwargs, deadline)
         return sent
 
 
