@@ -18,17 +18,16 @@ from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from time import monotonic
 from types import CoroutineType
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.defer import DebugInfo, Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
 from txremote.errors import NotSendable
 from txremote.peer.halfway import Halfway, go_on
-from txremote.refs.awaiting import AwaitableDeferred, callbacks_of
-from txremote.refs.operators import refuses_operators
+from txremote.refs.awaiting import callbacks_of
 from txremote.refs.ports import Answer
-from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.refs.reference import CallResult
 from txremote.refs.sharing import follow
 from txremote.refs.soon import soon
 from txremote.wire.boxing import SENDABLE_DEPTH
@@ -36,24 +35,9 @@ from txremote.wire.boxing import SENDABLE_DEPTH
 Args = tuple[object, ...]
 Kwargs = dict[str, object]
 
-# A Deferred has it once it has fired, and is asked for it before.
-_LOCAL = frozenset({"result"})
 
-
-@refuses_operators(
-    "and this is an answer that is still to come: await the call first, or copy the object that "
-    "you ask for parts of ('await fetch(ref)')"
-)
-class Promise(AwaitableDeferred[Any]):
-    """
-    The Deferred of a call.
-
-    A Deferred's own names are this object's; any other name is a path on what the call will give,
-    and ``callRemote`` reaches all names there.
-
-    It cannot be iterated. A plain Deferred gives itself for ever, so that
-    ``dict(reference)``, which calls ``reference.keys()``, would fill the memory.
-    """
+class Promise(CallResult):
+    """The Deferred of a call, which other calls can use."""
 
     _number: int
     #: How many of its first callbacks belong to the call, so that its result is what they give.
@@ -65,16 +49,6 @@ class Promise(AwaitableDeferred[Any]):
     #: Its result for the calls that use it; None: there is none so far.
     _note: Note | None = None
 
-    def __getattr__(self, name: str) -> RemotePath:
-        if name[:1] == "_" or name in _LOCAL:
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
-            )
-        return RemotePath(cast(RemoteReference, self), (name,))
-
-    def __getitem__(self, key: object) -> Promise:
-        return self._call(("__getitem__",), (key,), {})
-
     def _has_callbacks(self, count: int) -> bool:
         """Tell whether it has so many callbacks that are still to be called."""
         return len(callbacks_of(self)) == count
@@ -82,10 +56,6 @@ class Promise(AwaitableDeferred[Any]):
     def _own_callbacks(self) -> None:
         """Note that all its callbacks belong to the call."""
         self._own = len(callbacks_of(self))
-
-    def callRemote(self, name: str, /, *args: object, **kwargs: object) -> Promise:
-        """Call a method of what this will give, by any name."""
-        return self._call((name,), args, kwargs)
 
     def _call(
         self,

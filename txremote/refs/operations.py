@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 
 from txremote.refs.awaiting import failed, succeeded
 from txremote.refs.ports import Answer
-from txremote.refs.reference import LateReference, RemotePath, RemoteReference
+from txremote.refs.reference import CallResult, LateReference, RemotePath, RemoteReference
 from txremote.refs.remote_signatures import parse_signature, told_signatures
 from txremote.refs.typed import TypedReference
 from txremote.wire import consts
@@ -116,7 +116,7 @@ def signature_remote(target: Target) -> Deferred[Signature]:
     raise TypeError(f"{type(target).__name__!r} is no remote reference")
 
 
-def _reached(base: RemoteReference | LateReference, names: tuple[str, ...]) -> Answer:
+def _reached(base: RemoteReference | LateReference | CallResult, names: tuple[str, ...]) -> Answer:
     """Read what a path leads to, which may have no names."""
     if isinstance(base, RemoteReference) and not names:
         return succeeded(base)

@@ -22,7 +22,7 @@ from twisted.internet.interfaces import ITransport
 
 from txremote.config import ConnectionConfig
 from txremote.refs import forks
-from txremote.refs.awaiting import callbacks_of
+from txremote.refs.awaiting import AwaitableDeferred, callbacks_of
 from txremote.refs.iteration import RemoteIterator
 from txremote.refs.operators import SYNTAX, refuses_operators
 from txremote.refs.ports import Answer, RequestContext
@@ -234,10 +234,12 @@ class RemotePath(_Remote):
 
     __slots__ = ("_base", "_names")
 
-    _base: RemoteReference | LateReference
+    _base: RemoteReference | LateReference | CallResult
     _names: tuple[str, ...]
 
-    def __init__(self, base: RemoteReference | LateReference, names: tuple[str, ...]) -> None:
+    def __init__(
+        self, base: RemoteReference | LateReference | CallResult, names: tuple[str, ...]
+    ) -> None:
         _set_base(self, base)
         _set_names(self, names)
 
@@ -252,7 +254,7 @@ class RemotePath(_Remote):
             )
         return RemotePath(self._base, (*self._names, name))
 
-    def __call__(self, /, *args: object, **kwargs: object) -> Answer:
+    def __call__(self, /, *args: object, **kwargs: object) -> CallResult:
         """
         Call the object that the path leads to.
 
@@ -265,18 +267,18 @@ class RemotePath(_Remote):
         """
         base = self._base
         if type(base) is RemoteReference:  # the common case, with a call less
-            return base._connection.call(base, self._names, args, kwargs)
-        return base._call(self._names, args, kwargs)
+            return base._connection.call(base, self._names, args, kwargs)  # type: ignore[return-value]
+        return base._call(self._names, args, kwargs)  # type: ignore[return-value]
 
-    def callRemote(self, name: str, /, *args: object, **kwargs: object) -> Answer:
+    def callRemote(self, name: str, /, *args: object, **kwargs: object) -> CallResult:
         """Call a method of the object that the path leads to, by any name."""
-        return self._base._call((*self._names, name), args, kwargs)
+        return self._base._call((*self._names, name), args, kwargs)  # type: ignore[return-value]
 
     def __await__(self) -> Generator[Answer, None, Any]:
         return self._read().__await__()
 
-    def __getitem__(self, key: object) -> Answer:
-        return self._base._call((*self._names, "__getitem__"), (key,), {})
+    def __getitem__(self, key: object) -> CallResult:
+        return self._base._call((*self._names, "__getitem__"), (key,), {})  # type: ignore[return-value]
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return RemoteIterator(self._base._call((*self._names, "__iter__"), (), {}))
@@ -360,20 +362,20 @@ class RemoteReference(_Remote):
         _set_names(path, (name,))
         return path
 
-    def __call__(self, /, *args: object, **kwargs: object) -> Answer:
+    def __call__(self, /, *args: object, **kwargs: object) -> CallResult:
         """Call the object itself. Returns and raises as `RemotePath.__call__`."""
-        return self._connection.call(self, (), args, kwargs)
+        return self._connection.call(self, (), args, kwargs)  # type: ignore[return-value]
 
-    def callRemote(self, name: str, /, *args: object, **kwargs: object) -> Answer:
+    def callRemote(self, name: str, /, *args: object, **kwargs: object) -> CallResult:
         """Call a method by any name, as Perspective Broker's references do."""
-        return self._connection.call(self, (name,), args, kwargs)
+        return self._connection.call(self, (name,), args, kwargs)  # type: ignore[return-value]
 
     def __await__(self) -> Generator[None, None, RemoteReference]:
         return self
         yield  # this makes it a generator
 
-    def __getitem__(self, key: object) -> Answer:
-        return self._connection.call(self, ("__getitem__",), (key,), {})
+    def __getitem__(self, key: object) -> CallResult:
+        return self._connection.call(self, ("__getitem__",), (key,), {})  # type: ignore[return-value]
 
     def __aiter__(self) -> AsyncIterator[Any]:
         if is_stream(self):
@@ -402,6 +404,50 @@ class RemoteReference(_Remote):
         if instance_id:
             return f"<RemoteReference to a {name} (id {instance_id})>"
         return f"<RemoteReference to the class {name} (id {class_id})>"
+
+
+# A Deferred has it once it has fired, and is asked for it before.
+_OF_FIRED = "result"
+
+
+@refuses_operators(
+    "and this is an answer that is still to come: await the call first, or copy the object that "
+    "you ask for parts of ('await fetch(ref)')",
+    but=("__getitem__",),
+)
+class CallResult(AwaitableDeferred[Any]):
+    """
+    The Deferred of a call.
+
+    A Deferred's own names are this object's; any other name is a path on what the call will give,
+    and ``callRemote`` reaches all names there.
+
+    It cannot be iterated. A plain Deferred gives itself for ever, so that
+    ``dict(reference)``, which calls ``reference.keys()``, would fill the memory.
+    """
+
+    def __getattr__(self, name: str) -> RemotePath:
+        if name[:1] == "_" or name == _OF_FIRED:
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
+        return RemotePath(self, (name,))
+
+    def __getitem__(self, key: object) -> CallResult:
+        return self._call(("__getitem__",), (key,), {})
+
+    def callRemote(self, name: str, /, *args: object, **kwargs: object) -> CallResult:
+        """Call a method of what this will give, by any name."""
+        return self._call((name,), args, kwargs)
+
+    def _call(
+        self,
+        names: tuple[str, ...],
+        args: tuple[object, ...] | None,
+        kwargs: dict[str, object],
+        deadline: float | None = None,
+    ) -> CallResult:
+        raise NotImplementedError  # txremote.peer.promise
 
 
 class LateReference:

@@ -20,7 +20,7 @@ from txremote.peer.promise import Promise
 from txremote.peer.turns import in_turns
 from txremote.refs.awaiting import awaitable
 from txremote.refs.ports import Answer
-from txremote.refs.reference import LateReference, RemotePath, RemoteReference
+from txremote.refs.reference import CallResult, LateReference, RemotePath, RemoteReference
 from txremote.refs.typed import Target, TypedPath, TypedReference, step
 from txremote.service import Service
 from txremote.values.plan import CallPlan, fetched as with_fetched
@@ -40,7 +40,7 @@ from txremote.wire.slices import in_one_go
 T = TypeVar("T")
 S = TypeVar("S", bound=Service)
 
-Base = RemoteReference | LateReference
+Base = RemoteReference | LateReference | CallResult
 Remote = RemoteReference | RemotePath | TypedReference[Any]
 
 
