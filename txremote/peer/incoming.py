@@ -24,13 +24,14 @@ from txremote.errors import RemoteProtocolError
 from txremote.refs.awaiting import AwaitableDeferred, awaitable
 from txremote.refs.ports import Answer
 from txremote.refs.received import settled
+from txremote.wire.columns import unpacked
 from txremote.wire.consts import HANDLE_CREDIT, HANDLE_STREAM
 
 if TYPE_CHECKING:
     from txremote.peer.outgoing import Outgoing
 
 #: Items and bytes of credit that one stream has at most, and the bytes of all of a connection.
-MOST_ITEMS: Final = 4096
+MOST_ITEMS: Final = 8192
 MOST_BYTES: Final = 1 << 20
 ALL_BYTES: Final = 8 << 20
 #: The bytes of credit of one stream at least.
@@ -69,7 +70,7 @@ class Incoming:
         asked = self._asked = request(HANDLE_STREAM, sent, None, None)
         asked.addCallbacks(self._ended, self._failed)
 
-    def receive(self, items: object, size: int) -> None:
+    def receive(self, items: object, size: int, has_values: bool = False) -> None:
         """Take in a message of items, of so many bytes."""
         if type(items) is not tuple or not items:
             self.fail(RemoteProtocolError("ITEMS takes a number and a tuple of items"))
@@ -86,7 +87,8 @@ class Incoming:
         self._items -= len(items)
         self._size -= size
         self._received += len(items)
-        self._batches.append((items, size))
+        taken: Any = settled(items) if has_values and not self._keeps else items
+        self._batches.append((taken, size))
         self._wake()
 
     def _ended(self, sent: object) -> None:
@@ -141,7 +143,7 @@ class Incoming:
         self._owed_size += size
         if 2 * self._owed_items >= MOST_ITEMS or 2 * self._owed_size >= self.window:
             self._give_credit()
-        return items if self._keeps else settled(items)
+        return items
 
     def _give_credit(self) -> None:
         if self._end is not None:
@@ -218,17 +220,26 @@ class Streams:
 
     def receive(self, args: object, size: int) -> None:
         """Take in ITEMS. Those of a stream that was left are dropped."""
-        if type(args) is not tuple or len(args) != 2 or type(args[0]) is not int:
+        if type(args) is not tuple or len(args) not in (2, 3) or type(args[0]) is not int:
             return
         incoming = self.incoming.get(args[0])
         if incoming is None:
             return
+        tables = self.connection.tables
+        has_values = tables.noted is not None
         try:
-            self.connection.tables.check_noted()
-        except (KeyError, ValueError) as error:
+            if has_values:
+                tables.check_noted()
+            if len(args) == 2:
+                items = args[1]
+            elif type(args[1]) is int and 0 < args[1] <= MOST_ITEMS:
+                items = unpacked(args[1], args[2], self.connection.config.limits.max_items)
+            else:
+                raise RemoteProtocolError(f"{args[1]!r} items of a stream in one message")
+        except (KeyError, ValueError, RemoteProtocolError) as error:
             incoming.fail(error.with_traceback(None))
         else:
-            incoming.receive(args[1], size)
+            incoming.receive(items, size, has_values)
 
     def lost(self, number: object, error: RemoteProtocolError) -> None:
         """Fail a stream of which a message could not be read."""

@@ -39,9 +39,10 @@ from txremote.peer.logging import logger_for
 from txremote.peer.variables import own_context
 from txremote.refs.netref import is_base_netref
 from txremote.refs.outcome import Outcome, can_be_failure
-from txremote.refs.reading import stream_items
+from txremote.refs.reading import items_of
 from txremote.refs.reference import RemoteReference
 from txremote.streams.source import Stream
+from txremote.wire.columns import packed
 from txremote.wire.consts import HANDLE_ITEMS
 from txremote.wire.messages import request_head
 from txremote.wire.naming import class_name, with_article
@@ -50,16 +51,16 @@ _log = logger_for("call")
 
 #: Bytes after which a message is full, and the most items of one.
 FULL: Final = 48 << 10
-MOST_ITEMS: Final = 1000
+MOST_ITEMS: Final = 2048
 
 # Seconds for which items are gathered, and for which a stream goes on in one turn.
 _SLICE: Final = 0.002
 # An iterator that gave its items in less time is asked for twice as many next.
 _QUICK: Final = 0.0002
-_MOST_AT_ONCE: Final = 256
+_MOST_AT_ONCE: Final = 512
 
 _ITEMS: Final = request_head(HANDLE_ITEMS)
-_FIXED: Final = frozenset({int, float, bool, complex, type(None)})
+_SAMPLE: Final = 8  # so many of many items are weighed
 _SIZED: Final = frozenset({str, bytes})
 
 
@@ -82,11 +83,9 @@ class Taken(NamedTuple):
 
 def _weight(items: list[Any]) -> int:
     """Return about how many bytes some items take."""
-    kinds = set(map(type, items))
-    if kinds <= _FIXED:
-        return 4 * len(items)
-    if kinds <= _SIZED:
-        return sum(map(len, items))
+    if len(items) > 2 * _SAMPLE:  # small ones, since there are so many
+        every = len(items) // _SAMPLE
+        return sum(map(_weight_of, items[::every])) * every
     return sum(map(_weight_of, items))
 
 
@@ -102,10 +101,12 @@ def _first_full(items: list[Any]) -> int:
 
 def _weight_of(item: Any) -> int:
     kind = type(item)
+    if kind is int or kind is float:
+        return 8
     if kind in _SIZED:
-        return len(item)
+        return 4 + len(item)
     if kind is tuple:
-        return 64 + sum(map(_weight_of, item))
+        return 8 + sum(map(_weight_of, item))
     nbytes = getattr(getattr(item, "value", None), "nbytes", 64)  # of an array sent as a value
     return nbytes if type(nbytes) is int else 64
 
@@ -146,7 +147,7 @@ def _source(serving: Serving, obj: Any) -> Source:
     if type(obj) is RemoteReference:  # a third peer's: what is read there is sent on
         if obj._connection is serving.connection:
             raise TypeError("the object is yours, not mine")
-        return Source(stream_items(obj, keeps=True), is_async=True)
+        return Source(items_of(obj, keeps=True), is_async=True)
     serving.policy.check_reference(obj)
     if type(obj) is not Stream:
         name = with_article(class_name(type(obj)))
@@ -251,8 +252,12 @@ class Outgoing:
         if not items or connection.state >= CLOSING:
             return
         body = [_ITEMS]
+        columns = packed(items)
         try:
-            connection.tables.box(body, (self._number, tuple(items)))
+            if columns is None:
+                connection.tables.box(body, (self._number, tuple(items)))
+            else:
+                connection.tables.box(body, (self._number, len(items), columns))
             size = connection.outbox.sized_request(connection.outbound.pending.skip(), body)
         except NotSendable:
             connection.tables.take_back()
@@ -385,10 +390,12 @@ class Outgoing:
         most = min(self._most, self._items)
         weight = _weight(items) if items else 0
         until = perf_counter() + _SLICE
-        executor = self._connection.executor
+        advance: Callable[[], Any] = source.__anext__
+        if not self._sent and not items:  # it may begin, and is to be closed in this context
+            advance = partial(step, self._connection.executor, advance, context=context)
         while len(items) < most and weight < FULL and perf_counter() < until:
             try:
-                steps = step(executor, source.__anext__, context=context).__await__()
+                steps = advance().__await__()
                 yielded = next(steps)
             except StopIteration as found:
                 item = found.value

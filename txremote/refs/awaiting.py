@@ -25,7 +25,7 @@ from twisted.internet.defer import DebugInfo, Deferred
 from twisted.python.failure import Failure
 
 from txremote.errors import WrongThread
-from txremote.refs.iteration import items_of
+from txremote.refs.reading import items_of
 from txremote.refs.threadguard import ThreadGuard
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from typing import Any
 
 from txremote.errors import RemoteStopIteration
 from txremote.refs.ports import Answer
-from txremote.refs.reading import is_stream, stream_items
+from txremote.refs.reading import is_stream, items_of
 from txremote.wire.consts import HANDLE_BUFFITER
 
 FIRST_CHUNK = 10
@@ -49,8 +49,8 @@ class RemoteIterator:
         if self._starting is not None:
             starting, self._starting = self._starting, None
             self._iterator = await starting
-            if _is_stream(self._iterator):
-                self._stream = stream_items(self._iterator)
+            if is_stream(self._iterator):
+                self._stream = items_of(self._iterator)
                 return
         if self._iterator is None:
             raise StopAsyncIteration
@@ -67,22 +67,6 @@ class RemoteIterator:
             self._iterator = None  # the peer may drop its iterator
             raise StopAsyncIteration
         self._items.extend(items)
-
-
-def _is_stream(found: Any) -> bool:
-    return hasattr(type(found), "_pack") and is_stream(found)
-
-
-async def items_of(asked: Answer) -> AsyncIterator[Any]:
-    """Give the items of what a call is answered with."""
-    found: Any = await asked
-    if hasattr(type(found), "__aiter__"):
-        items = stream_items(found) if _is_stream(found) else found
-        async for item in items:
-            yield item
-    else:
-        for item in found:
-            yield item
 
 
 def buffiter(

@@ -32,20 +32,33 @@ class IncomingStream(Protocol):
         """Leave it, if it has not ended. In the connection's context."""
 
 
-def is_stream(reference: Any) -> bool:
-    """Tell whether a `RemoteReference` is one to a stream, of a peer that sends streams."""
-    return reference._pack[0] == STREAM_CLASS and FEATURE_STREAMS in reference._connection.features
+def is_stream(found: Any) -> bool:
+    """Tell whether an object is a reference to a stream, of a peer that sends streams."""
+    return (
+        hasattr(type(found), "_pack")
+        and found._pack[0] == STREAM_CLASS
+        and FEATURE_STREAMS in found._connection.features
+    )
 
 
-async def stream_items(reference: Any, keeps: bool = False) -> AsyncIterator[Any]:
+async def items_of(asked: Any, keeps: bool = False) -> AsyncIterator[Any]:
     """
-    Give the items of a stream. In the connection's thread.
+    Give the items of a stream, or of another iterable. In the connection's thread.
 
     Args:
-        reference: Of the stream.
+        asked: A `RemoteReference`, or the Deferred of one, or of another iterable.
         keeps: Whether values are given as they were unboxed, to be sent on.
     """
-    incoming: IncomingStream = reference._connection.open_stream(reference, keeps)
+    found: Any = await asked
+    if not is_stream(found):
+        if hasattr(type(found), "__aiter__"):
+            async for item in found:
+                yield item
+        else:
+            for item in found:
+                yield item
+        return
+    incoming: IncomingStream = found._connection.open_stream(found, keeps)
     try:
         while True:
             items = incoming.take()

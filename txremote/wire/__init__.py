@@ -7,6 +7,7 @@ tried with literals at a prompt, and every other room builds on it.
 
 ``boxing``  values and references to bytes and back, in one pass each way
 ``brine``  immutable values to bytes and back
+``columns``  many items of one type, packed
 ``consts``  the numbers of RPyC's protocol, under RPyC's names, and of our extensions
 ``decoder``  the arguments of messages, decoded at once or in slices
 ``exceptions``  exceptions to tuples and back (RPyC calls this vinegar)
