@@ -69,7 +69,7 @@ class Feed(Service):
 
     @exposed
     def with_unsendable(self, kind: str) -> Any:
-        return self._made(kind, [1, 2, Deferred(), 4])
+        return self._made(kind, [1, 2, pytest, 4])
 
     @exposed
     def mixed(self, kind: str) -> Any:
