@@ -130,7 +130,7 @@ class Visit:
 
     def cancel(self, call: Any) -> None:
         """Say CANCEL, and wait for the answer all the same."""
-        self.conn.outbound.send_oneway(HANDLE_CANCEL, call.number)
+        self.conn.outbound.send_oneway(HANDLE_CANCEL, call._number)
 
 
 @asynccontextmanager
@@ -195,7 +195,7 @@ async def test_requests_in_a_lane_count_as_unanswered() -> None:
         for call in calls[4:]:
             assert "options max_calls, max_waiting" in str(await failed(call))
         assert len(visit.lane) == 2
-        assert list(visit.inbound.ledger.waiting) == [call.number for call in calls[2:4]]
+        assert list(visit.inbound.ledger.waiting) == [call._number for call in calls[2:4]]
         office.door.set()
         assert await first == "held"
         assert [await call for call in calls[:4]] == [0, 1, 2, 3]
@@ -286,7 +286,7 @@ async def test_a_cancelled_request_that_runs_is_answered_and_abandoned() -> None
         assert ledger.size > 0
         second = visit.root.note("second")
         await visit.conn.ping()
-        assert list(ledger.waiting) == [second.number]
+        assert list(ledger.waiting) == [second._number]
         office.door.set()
         assert await second == "second"
         assert settled(visit)
