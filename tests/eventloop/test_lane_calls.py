@@ -636,7 +636,7 @@ async def test_each_request_is_answered_once_whatever_ends_it(
         await until(lambda: len(ended) == len(calls))
         await until(lambda: all(settled(v) for v in visits if not v.server.closed))
         assert set(answered.values()) == {1}
-        steady = [call.number for visit, call in calls if visit is visits[0]]
+        steady = [call._number for visit, call in calls if visit is visits[0]]
         assert all(answered[0, number] == 1 for number in steady)
         assert await visits[0].root.note("still there") == "still there"
     assert len(busy.gone) == 4
