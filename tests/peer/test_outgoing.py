@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
-from tests.peer.pairs import Outcome
+from tests.peer.pairs import Outcome, Wire
 from txremote import ConnectionLost, NotSendable, Service, current_call, exposed, stream, value
 from txremote.peer import incoming
 from txremote.testing import Pair, connected_pair
-from txremote.wire.consts import HANDLE_STREAM
+from txremote.wire.consts import HANDLE_BUFFITER, HANDLE_STREAM
 
 KINDS = ["plain", "asynchronous"]
 
@@ -339,6 +339,75 @@ def test_more_streams_than_max_streams_are_refused_by_name() -> None:
     reads = [Read(pair.client.root.waiting()) for _ in range(3)]
     settle(pair)
     assert "option max_streams" in str(reads[2].over.error)
+
+
+class Declared(Service, values=True):
+    """Methods whose annotations say that they give streams."""
+
+    @exposed
+    def lists(self, count: int) -> Iterator[list[int]]:
+        for number in range(count):
+            yield [number]
+
+    @exposed
+    async def texts(self, count: int) -> AsyncIterator[str]:
+        for number in range(count):
+            yield str(number)
+
+    @exposed
+    def wrong(self) -> Iterator[int]:
+        yield 1
+        yield "two"  # type: ignore[misc]
+
+
+class Undeclared(Service):
+    """The same without values."""
+
+    @exposed
+    def lists(self, count: int) -> Iterator[object]:
+        for number in range(count):
+            yield (number,)
+
+    @exposed
+    async def texts(self, count: int) -> AsyncIterator[str]:
+        for number in range(count):
+            yield str(number)
+
+    @exposed
+    def pulled(self, count: int) -> Any:
+        yield from range(count)
+
+
+@pytest.mark.parametrize(("service", "item"), [(Declared, list), (Undeclared, tuple)])
+def test_what_is_annotated_as_an_iterator_is_a_stream(service: Any, item: Any) -> None:
+    pair = connected_pair(server_root=service)
+    _pairs.append(pair)
+    wire = Wire(pair.client)
+    lists, texts = Read(pair.client.root.lists(3000)), Read(pair.client.root.texts(3000))
+    settle(pair)
+    assert lists.items == [item([number]) for number in range(3000)]
+    assert texts.items == [str(number) for number in range(3000)]
+    assert wire.requests.count(HANDLE_STREAM) == 2
+    assert HANDLE_BUFFITER not in wire.requests
+
+
+def test_what_is_not_annotated_is_pulled_as_ever() -> None:
+    pair = connected_pair(server_root=Undeclared)
+    _pairs.append(pair)
+    wire = Wire(pair.client)
+    read = Read(pair.client.root.pulled(100))
+    settle(pair)
+    assert read.items == list(range(100))
+    assert HANDLE_STREAM not in wire.requests
+
+
+def test_an_item_of_another_type_than_declared_ends_the_stream_with_a_sentence() -> None:
+    pair = connected_pair(server_root=Declared)
+    _pairs.append(pair)
+    read = Read(pair.client.root.wrong())
+    settle(pair)
+    assert read.items == [1]
+    assert "Declared.wrong gave a wrong result" in str(read.over.error)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -38,7 +38,7 @@ class Numbers(Service):
         return list(range(count))
 
     @exposed
-    def counted(self, count: int) -> Iterator[int]:
+    def counted(self, count: int) -> Iterable[int]:
         for number in range(count):
             self.given += 1
             yield number

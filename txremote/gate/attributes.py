@@ -28,6 +28,7 @@ from txremote.gate.converted import (
     ConvertedMethod,
     KnownPlans,
     copies_values,
+    flow_plan_of,
     plan_of,
 )
 from txremote.gate.exposure import (
@@ -129,12 +130,14 @@ class AttributePolicy:
             reads = self._reads_annotations(obj)
             if method is None:
                 return self._attribute(obj, name, found) if reads else found
-            plan = self._read_plan(found, method) if reads else None
+            plan = self._read_plan(found, method) if reads else flow_plan_of(found)
             return checked(method, found) if plan is None else ConvertedMethod(found, plan, method)
         reachable = self._reachable(obj, name, self.config.allow_getattr, "getattr")
         if not self._reads_annotations(obj):
-            self._remember(obj, name, reachable, declared)
-            return self._read(obj, reachable)
+            found = self._read(obj, reachable)
+            plan = flow_plan_of(found)
+            self._remember(obj, name, reachable, declared, plan)
+            return found if plan is None else ConvertedMethod(found, plan)
         found = self._read(obj, reachable)
         plan = self._read_plan(found)
         self._remember(obj, name, reachable, declared, plan)

@@ -18,8 +18,17 @@ from weakref import WeakSet
 
 from txremote.gate.threaded import ThreadedMethod
 from txremote.refs.contract import MethodContract
+from txremote.values.flows import flow_plan
 from txremote.values.plan import CallPlan
 from txremote.values.planning import call_plan
+
+
+def flow_plan_of(found: Any) -> CallPlan | None:
+    """Return the plan of a method that is declared to give a stream, whatever else it declares."""
+    if type(found) in BOUND:
+        return flow_plan(found.function if type(found) is ThreadedMethod else found)
+    return None
+
 
 #: The types of what may be bound to an object.
 BOUND = frozenset({MethodType, ThreadedMethod})

@@ -34,9 +34,10 @@ from txremote.refs.netref import is_base_netref
 from txremote.refs.outcome import Outcome
 from txremote.refs.reference import RemoteReference
 from txremote.refs.value_calls import Args, Kwargs, as_sent, unmarked
+from txremote.streams.source import Stream, streamed
 from txremote.values.nodes import ValueType
 from txremote.values.plan import Place, fetched as with_fetched
-from txremote.wire.consts import FEATURE_VALUES
+from txremote.wire.consts import FEATURE_STREAMS, FEATURE_VALUES
 from txremote.wire.slices import in_one_go
 from txremote.wire.values import ReceivedValue
 
@@ -56,6 +57,8 @@ def call_converted(connection: Any, method: ConvertedMethod, args: Args, kwargs:
         run = ThreadedMethod(_WithPlan(connection, inner))
         return ThreadedCall(run, args, kwargs)
     plan = method.plan
+    if not plan.has_arguments:
+        return _call(connection, method, args, kwargs)
     quick = plan.quick(args, kwargs)
     if quick is not None:
         return _call(connection, method, quick, kwargs)
@@ -164,6 +167,8 @@ class _WithPlan:
 
     def __call__(self, /, *args: object, **kwargs: object) -> object:
         result = call_converted(self._connection, self._method, args, kwargs)
+        if type(result) is Stream:
+            result.blocks = not result.is_async  # as its method does
         return result.result if type(result) is Checked else result
 
 
@@ -180,7 +185,9 @@ def _finished(connection: Any, method: _Declared, result: object) -> object:
     plan = method.plan
     as_values = FEATURE_VALUES in connection.features
     if plan.item is not None and as_values:
-        return items_checked(result, partial(_item_finished, method, plan.item))
+        result = items_checked(result, partial(_item_finished, method, plan.item))
+    if plan.streams and FEATURE_STREAMS in connection.features:
+        result = streamed(result)
     if plan.result is None:
         return result
     try:

@@ -12,6 +12,7 @@ converts what the codec (`txremote.wire`) decoded, and checks what is to be enco
 ``constraints``  constraints in ``Annotated``, of msgspec and of annotated-types
 ``containers``  value types of lists, tuples, sets and dicts
 ``fields``  the fields of dataclasses, attrs classes, Structs, named tuples and ``TypedDict``
+``flows``  results that are declared to be streams
 ``frame_columns``  a column of pandas as one of Arrow, and back
 ``frames``  pandas' DataFrame and Series as values: Arrow's stream, and what Arrow does not know
 ``leaves``  value types that hold no others

@@ -51,6 +51,7 @@ class CallPlan:
         var_keyword: That of ``**kwargs``, or None.
         result: The value type of the result, or None.
         item: The value type of the items of an iterator, if the result is one.
+        streams: Whether the result is declared to be an iterator, and goes as a stream.
         callbacks: By name of a parameter that is a callable: how that is to be called.
         signature_text: The signature for readers; defaults show as ``...``.
     """
@@ -66,7 +67,7 @@ class CallPlan:
             "result",
             "signature_text",
         ),
-        *("signature_text", "types", "var_keyword", "var_positional"),
+        *("signature_text", "streams", "types", "var_keyword", "var_positional"),
     )
 
     def __init__(self) -> None:
@@ -78,6 +79,7 @@ class CallPlan:
         self.var_keyword: ValueType | None = None
         self.result: ValueType | None = None
         self.item: ValueType | None = None
+        self.streams = False
         self.callbacks: dict[str, CallPlan] = {}
         self.signature_text = "(...)"
 
@@ -92,7 +94,9 @@ class CallPlan:
     @property
     def is_empty(self) -> bool:
         """Whether all of the call is as without a plan."""
-        return not (self.has_arguments or self.result or self.item or self.callbacks)
+        return not (
+            self.has_arguments or self.result or self.item or self.streams or self.callbacks
+        )
 
     def convert(
         self, args: Sequence[object], kwargs: Mapping[str, object]

@@ -21,6 +21,7 @@ from typing import Any, Final
 from txremote.levels import Logger
 from txremote.values.annotations import annotations_of, evaluator, resolved, signature_of
 from txremote.values.compiling import Compiler
+from txremote.values.flows import is_flow
 from txremote.values.nodes import ValueType
 from txremote.values.plan import CallPlan
 from txremote.values.records import RecordType
@@ -223,6 +224,7 @@ def _fill_result(plan: CallPlan, hint: object, compiler: Compiler) -> None:
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is None or hint is type(None):
         return
+    plan.streams = is_flow(hint)
     if origin in _MANY and arguments:
         plan.item = _compiled(compiler, arguments[0], "the items")
         return
