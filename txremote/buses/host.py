@@ -1,10 +1,9 @@
 """
 The bus of one host: a process serves a `Keeper` over a private UNIX socket.
 
-``twistd txremote --workers`` serves it where its workers are watched, and names it to them by
-`ENVIRONMENT`. Without that the first process that needs it serves it, and when that one ends,
-another of them does: a lock on a file beside the socket says which. The kernel lets go of it when
-its process ends, however it ends.
+The first process that needs it serves it, and when that one ends, another of them does: a lock on
+a file beside the socket says which. The kernel lets go of it when its process ends, however it
+ends. A process that starts others may serve it by `serve`, and name it to them by `ENVIRONMENT`.
 
 The socket has mode 0600, and lies in a folder of mode 0700 if nobody says where, so it is for the
 processes of one account. These are trusted to publish; but what they send is bounded and checked,
