@@ -7,6 +7,7 @@ from __future__ import annotations
 from threading import Event
 from typing import Any, ClassVar
 
+import pytest
 import pytest_twisted
 import rpyc
 from twisted.internet.defer import Deferred
@@ -15,7 +16,7 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import formatEvent
 
 from tests.net.servers import Desk, endpoint_of, logged, served, until
-from txremote import CallCut, ServerStopping, Service, connect, exposed
+from txremote import CallCut, ConnectionLost, ServerStopping, Service, connect, exposed
 from txremote.net.draining import EVERY, Draining
 
 
@@ -95,3 +96,22 @@ async def test_calls_in_threads_are_cut_too_and_one_that_has_not_begun_says_so()
     assert [isinstance(error, ServerStopping) for error in errors].count(True) == 1
     assert isinstance(stock[0], EOFError)
     assert "the server is stopping: it has cut this call" in str(stock[0])
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_a_peer_has_sent_before_it_reads_of_the_stop_is_served() -> None:
+    """No call of a client that leaves then is refused; one that stays is."""
+    desk = Desk()
+    async with served(desk) as port:
+        conn = await connect(endpoint_of(port))
+        assert await conn.root.same(3) == 3
+        ending = port.factory.finish_all(10)
+        early = [conn.root.same(n) for n in range(1, 4)]  # nothing was read meanwhile
+        left: Deferred[None] = Deferred()
+        conn.on_peer_stopping = lambda: left.callback(None)
+        await left
+        late = conn.root.wait()
+        assert [await each for each in early] == [1, 2, 3]
+        with pytest.raises((ServerStopping, ConnectionLost)):
+            await late
+        await ending

@@ -11,4 +11,5 @@ objects of it with ``lookup`` and ``addresses``, and collects ``problems``; ``ho
 ``registering``  the servers of a process in a registry, while it is ready
 ``rpyc_defaults``  switches that a hosted module sets for its whole program
 ``rpyc_netrefs``  ``isinstance(x, rpyc.BaseNetref)`` in hosted modules
+``workers``  several processes that serve on the same ports
 """

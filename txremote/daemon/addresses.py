@@ -13,6 +13,7 @@ from txremote.daemon.ports import TCP, in_words, port_of, why_not_free
 from txremote.daemon.problems import ConfigOrigin, Problems
 from txremote.net.tls import Credentials, tls_server
 from txremote.net.unixsockets import server_endpoint
+from txremote.refs.clock import Reactor
 from txremote.work.spec import split
 
 _ENDPOINTS: Final = "tcp:PORT:interface=ADDRESS, unix:PATH or ssl:PORT:privateKey=FILE"
@@ -51,17 +52,39 @@ class ListenAddress:
         return [path for path in found if path is not None]
 
 
+class EndpointMaker:
+    """
+    Makes endpoints of descriptions.
+
+    Attributes:
+        opens: Whether they open their sockets, so that the description is all there is to them.
+    """
+
+    opens = True
+
+    def endpoint(self, reactor: Reactor, description: str) -> IStreamServerEndpoint:
+        """Return the endpoint of a description; raises as its kind's parser does."""
+        return server_endpoint(reactor, description)
+
+
 class AddressResolver:
     """
     Makes endpoints of the addresses in a plan, and refuses an address that is there twice.
 
     Args:
         try_ports: Whether to refuse one that cannot be had now (`txremote.daemon.ports`).
+        maker: Makes the endpoints.
     """
 
     def __init__(
-        self, reactor: IReactorCore, starting: bool, problems: Problems, try_ports: bool = False
+        self,
+        reactor: IReactorCore,
+        starting: bool,
+        problems: Problems,
+        try_ports: bool = False,
+        maker: EndpointMaker | None = None,
     ) -> None:
+        self._maker = maker or EndpointMaker()
         self._try_ports = try_ports
         self._reactor = reactor
         self._starting = starting
@@ -82,7 +105,8 @@ class AddressResolver:
                 endpoint = self.endpoint(description, origin)
                 self.try_port(description, origin)
                 if plan.tls_cert is not None and endpoint is not None and credentials_are_good:
-                    endpoint = tls_server(description, *_files(plan), reactor=self._reactor)
+                    where = description if self._maker.opens else endpoint
+                    endpoint = tls_server(where, *_files(plan), reactor=self._reactor)
                 found.append(ListenAddress(description, endpoint))
         return tuple(found) if len(self._problems) == before else ()
 
@@ -112,7 +136,7 @@ class AddressResolver:
     def _endpoint(self, description: str) -> IStreamServerEndpoint | None:
         kind = description.partition(":")[0]
         try:
-            return server_endpoint(self._reactor, description)
+            return self._maker.endpoint(self._reactor, description)
         except Exception as problem:  # each kind of endpoint parses in its own way
             sentence = f"{in_words(problem, description)} (write it as {_ENDPOINTS})"
             if isinstance(problem, ImportError):

@@ -69,8 +69,14 @@ def _described(resolved: Resolved) -> Iterator[str]:
         yield f"console: {', '.join(console.service.containers)}"
         yield from _addresses(console.plan, console.addresses)
         yield from _advice(console.plan, console.addresses)
+    each = ""
+    if resolved.plan.workers:
+        yield f"workers: {resolved.plan.workers}"
+        each = ", in each worker"
+        if resolved.consoles:
+            yield "  one of them has the consoles, and serves their tasks"
     for description in resolved.plan.pool:
-        yield f"pool: {description}"
+        yield f"pool: {description}{each}"
     if resolved.admin is not None:
         yield f"admin: {resolved.admin.description}"
         if resolved.plan.admin_token is not None:

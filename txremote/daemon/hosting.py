@@ -33,7 +33,6 @@ from twisted.internet.interfaces import (
     IReactorFromThreads,
     IReactorThreads,
 )
-from twisted.logger import Logger as TwistedLogger
 from twisted.python.failure import Failure
 
 from txremote.daemon.addresses import ListenAddress
@@ -48,7 +47,7 @@ from txremote.eventloop.stop_order import stop_order
 from txremote.levels import Logger, levels
 from txremote.monitor.certificates import CertificateRows
 from txremote.monitor.monitor import Monitor
-from txremote.monitor.operating import Operators
+from txremote.monitor.operating import Asked, Operators
 from txremote.monitor.systemd import SystemdNotifier
 from txremote.monitor.web.service import AdminService
 from txremote.monitor.web.tokenfile import BadToken
@@ -65,7 +64,6 @@ if TYPE_CHECKING:  # the console needs plac
     _Listening: TypeAlias = "HostedServer | ConsoleService | AdminService"
 
 _log = Logger("txremote")
-_always = TwistedLogger("txremote")  # whatever the levels are
 
 # Windows has no such signal
 _toggles: Final = getattr(signal, "SIGUSR2", None)
@@ -120,7 +118,9 @@ class Hosting(MultiService):
         monitor: The `Monitor` that watches all of it.
     """
 
-    def __init__(self, resolved: Resolved, reactor: IReactorCore) -> None:
+    def __init__(
+        self, resolved: Resolved, reactor: IReactorCore, operators_ask: Asked | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._reactor = reactor
         self._plan = resolved.plan
@@ -139,9 +139,10 @@ class Hosting(MultiService):
         self.monitor = Monitor(
             reactor, slow=resolved.plan.slow, can_write=resolved.plan.admin_write
         )
+        self._operators_ask: Asked = operators_ask or self.monitor
         self._watch(resolved)
         self._systemd = SystemdNotifier(self.monitor, reactor)
-        self._sites = _sites_of(resolved.admin, self.monitor, reactor)
+        self._sites = sites_of(resolved.admin, self.monitor, reactor)
         # the monitor first, so that it sees how the others start
         watching = (self.monitor, *self._exporting)
         # of several workers the supervisor registers them
@@ -162,9 +163,9 @@ class Hosting(MultiService):
             for hosted in services:
                 self.monitor.watch_server(hosted, self._name_of(server))
                 if server.operators:
-                    operators = Operators(server.operators, self.monitor, self._reactor)
+                    operators = Operators(server.operators, self._operators_ask, self._reactor)
                     hosted.offer_operations(operators)
-        for pool in self._pools:
+        for pool in resolved.pools:
             self.monitor.watch_pool(pool)
         for console in resolved.consoles:
             self.monitor.watch_tasks(console.plan.name, console.service.manager)
@@ -175,6 +176,24 @@ class Hosting(MultiService):
             if isinstance(hosted, HostedServer) and hosted.names:
                 for place in places_of(hosted.ports, hosted.speaks_tls):
                     yield Entry(hosted.names, place)
+
+    def host(self, resolved: Resolved) -> None:
+        """Host more servers and consoles from now on, while it runs; no pool is started."""
+        before = set(self._listening)
+        self._listening.update({each.service: each.plan.origin for each in resolved.consoles})
+        self._watch(resolved)
+        for service in self._listening:
+            if service not in before:
+                hosted: Any = service
+                hosted.setServiceParent(self)
+
+    def accept(self, clients: bool) -> None:
+        """Accept clients of the servers, or leave them to the processes that share the ports."""
+        for service in self._listening:
+            if isinstance(service, HostedServer):
+                for port in service.ports:
+                    listening: Any = port
+                    (listening.startReading if clients else listening.stopReading)()
 
     def _advise(self, plan: ServerPlan | ConsolePlan, addresses: tuple[ListenAddress, ...]) -> None:
         """Log what an operator should know, and have the monitor show the certificates."""
@@ -206,7 +225,8 @@ class Hosting(MultiService):
             service.privilegedStartService()
         except Exception as problem:  # each kind of endpoint fails in its own way
             self._forget_ports()
-            refuse([_cannot_listen(service, origin, key, problem)])
+            where = getattr(service, "description", "")
+            refuse([cannot_listen(where, origin, key, problem)])
 
     def _forget_ports(self) -> None:
         for service in (*self._listening, *self._sites):
@@ -295,12 +315,7 @@ class Hosting(MultiService):
             self._handlers[number](number, frame)
 
     def _toggle_debug(self, _number: int, _frame: FrameType | None) -> None:
-        def toggle() -> None:
-            all_of_it = "events of all levels are logged; once more ends that"
-            now = all_of_it if levels.toggle_debug() else f"the log's level is as before: {levels}"
-            _always.info("SIGUSR2: {now}", now=now)
-
-        IReactorFromThreads(self._reactor).callFromThread(toggle)
+        IReactorFromThreads(self._reactor).callFromThread(self.monitor.toggle_debug)
 
     def _close_now(self) -> None:
         if self._final_call is None:
@@ -314,9 +329,8 @@ class Hosting(MultiService):
             )
 
 
-def _cannot_listen(service: _Listening, origin: ConfigOrigin, key: str, problem: Exception) -> str:
+def cannot_listen(where: str, origin: ConfigOrigin, key: str, problem: Exception) -> str:
     """Return the sentence about a port that could not be taken."""
-    where = getattr(service, "description", "")
     # not its text: for a path that names the lock beside it, too
     reason = getattr(problem, "strerror", None) or error_text(problem)
     if isinstance(problem, CannotListenError):
@@ -327,7 +341,7 @@ def _cannot_listen(service: _Listening, origin: ConfigOrigin, key: str, problem:
     return f"{origin.prefix}{origin.spelled(key)}: cannot listen{on}: {reason}"
 
 
-def _sites_of(admin: Admin | None, monitor: Monitor, reactor: IReactorCore) -> list[AdminService]:
+def sites_of(admin: Admin | None, monitor: Monitor, reactor: IReactorCore) -> list[AdminService]:
     """Make the service of an admin site, if there is to be one."""
     if admin is None:
         return []

@@ -295,6 +295,12 @@ class Plan:
         "redis://[:PASSWORD@]HOST[:PORT] or unix:///PATH. [default: TXREMOTE_REGISTRY]",
         secret=True,
     )
+    workers: int = _setting(
+        0,
+        COUNT,
+        "Serve with so many processes on the same ports, one for each core say, looked after by "
+        "this one; SIGHUP replaces them one by one. Without it this process serves.",
+    )
     drain: float = _setting(
         DRAIN, SECONDS, "How long calls in flight have when the server is told to stop."
     )

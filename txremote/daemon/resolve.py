@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IReactorCore
 from txremote.classic import SlaveService, opens_everything
 from txremote.config import ConnectionConfig, make_config
 from txremote.console import DEFAULT_ENDPOINT as CONSOLE_ENDPOINT
-from txremote.daemon.addresses import AddressResolver, ListenAddress
+from txremote.daemon.addresses import AddressResolver, EndpointMaker, ListenAddress
 from txremote.daemon.adminsite import Admin, resolve_admin
 from txremote.daemon.lookup import SERVICE_NAME, find_checker, find_container, find_service
 from txremote.daemon.plan import CLASSIC_ENDPOINT, SERVER_ENDPOINT, ConsolePlan, Plan, ServerPlan
@@ -62,6 +62,7 @@ class Console:
     plan: ConsolePlan
     service: ConsoleService
     addresses: tuple[ListenAddress, ...]
+    refusal: str  # why strangers must not reach it
 
 
 @dataclass(frozen=True)
@@ -77,18 +78,24 @@ class Resolved:
 
 
 def resolve(
-    plan: Plan, reactor: IReactorCore, *, starting: bool = True, try_ports: bool = False
+    plan: Plan,
+    reactor: IReactorCore,
+    *,
+    starting: bool = True,
+    try_ports: bool = False,
+    maker: EndpointMaker | None = None,
 ) -> Resolved:
     """
     Return the parts of a plan, or raise PlanError. The reactor need not run.
 
     Unless it is ``starting`` now, an endpoint that only systemd knows is taken for good. With
-    ``try_ports`` each place to listen is tried, and given back.
+    ``try_ports`` each place to listen is tried, and given back. The endpoints are made by
+    ``maker``, if there is one.
     """
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)
-    resolver = _Resolver(plan, reactor, starting, try_ports)
+    resolver = _Resolver(plan, reactor, starting, try_ports, maker)
     resolver.check_levels()
     resolver.check_tracing()
     pools = resolver.pools()
@@ -101,14 +108,38 @@ def resolve(
     return Resolved(plan, tuple(servers), tuple(consoles), pools, admin, registry)
 
 
+def serves_tasks(plan: ServerPlan) -> bool:
+    """Tell whether a server is one of a console's tasks."""
+    if plan.tasks is not None or plan.service is None:
+        return plan.tasks is not None
+    try:
+        root = find_service(plan.service)
+    except (ValueError, ImportError):  # which is told when it is resolved
+        return False
+    return _is_of_tasks(root)
+
+
+def _is_of_tasks(root: object) -> bool:
+    tasks: Any = sys.modules.get("txremote.console.task_service")
+    return tasks is not None and isinstance(root, type) and issubclass(root, tasks.TaskService)
+
+
 class _Resolver:
     """Resolves one plan, and collects its problems."""
 
-    def __init__(self, plan: Plan, reactor: IReactorCore, starting: bool, try_ports: bool) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        reactor: IReactorCore,
+        starting: bool,
+        try_ports: bool,
+        maker: EndpointMaker | None,
+    ) -> None:
         self.problems = Problems(plan.problems)
         self._plan = plan
         self._reactor = reactor
-        self._addresses = AddressResolver(reactor, starting, self.problems, try_ports)
+        self._addresses = AddressResolver(reactor, starting, self.problems, try_ports, maker)
+        self._opens = maker is None or maker.opens
         self._defaults = DefaultsWatch()
 
     def check_levels(self) -> None:
@@ -173,7 +204,7 @@ class _Resolver:
                 *containers,
                 manager=manager,
                 endpoints=[
-                    each.description if plan.tls_cert is None else each.endpoint
+                    each.description if plan.tls_cert is None and self._opens else each.endpoint
                     for each in addresses
                     if each.endpoint is not None
                 ],
@@ -183,7 +214,7 @@ class _Resolver:
                 # the default name is for files that have one console: the prompt is plac's then
                 name="" if plan.name == "console" else plan.name,
             )
-            return Console(plan, service, addresses)
+            return Console(plan, service, addresses, server.REFUSAL)
         return None
 
     def server(self, plan: ServerPlan, consoles: list[Console]) -> Server | None:
@@ -227,8 +258,7 @@ class _Resolver:
             make_known()
         if root is None:
             return None
-        tasks: Any = sys.modules.get("txremote.console.task_service")
-        if tasks is not None and isinstance(root, type) and issubclass(root, tasks.TaskService):
+        if _is_of_tasks(root):
             return self._tasks(plan, root, consoles)
         if plan.tasks is not None:
             words = ": it serves no tasks: derive it from TaskService"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any, NoReturn
 
 from twisted.application.service import MultiService
@@ -110,7 +111,7 @@ for _option, _setting in _SETTINGS.items():
             setattr(Options, f"opt_{_name.replace('-', '_')}", _repeatable(_option, _setting.help))
 
 
-def plan_of(options: Options) -> Plan:
+def plan_of(options: Mapping[str, Any]) -> Plan:
     """Return the plan that was typed, or raise PlanError: its file cannot be read."""
     given = {name: value for name, value in options.items() if value not in (None, [], 0)}
     if "config" in given:
@@ -170,6 +171,14 @@ def makeService(options: Options) -> MultiService:
     from twisted.internet import reactor
 
     try:
-        return Hosting(resolve(plan_of(options), reactor, try_ports=True), reactor)
+        resolved = resolve(plan_of(options), reactor, try_ports=True)
     except PlanError as error:
         refuse(error.problems)
+    if not resolved.plan.workers:
+        return Hosting(resolved, reactor)
+    # only here: the program of a worker imports this module
+    supervisor: Any = import_module("txremote.daemon.workers.supervisor")
+    if options.parent is not None and options.parent.get("chroot"):
+        refuse(["--workers does not go with --chroot: the workers' interpreter is not in there"])
+    service: MultiService = supervisor.Supervisor(resolved, options, reactor)
+    return service

@@ -247,25 +247,26 @@ class CallStats:
 
     def buckets(self) -> list[int]:
         """Return the histogram of all calls since the beginning."""
-        return [sum(each) for each in zip(*(m.buckets for m in self._all()), strict=True)]
+        return [sum(each) for each in zip(*(m.buckets for m in self.all_methods()), strict=True)]
 
     def failed(self) -> int:
         """Return how many have failed since the beginning."""
-        return sum(method.failed for method in self._all())
+        return sum(method.failed for method in self.all_methods())
 
-    def _all(self) -> Iterable[MethodStats]:
+    def all_methods(self) -> Iterable[MethodStats]:
+        """Return the figures of all methods, and of "other"."""
         return (self.other, *self.by_name.values())
 
     def totals(self) -> Iterator[tuple[str, int, int]]:
         """Give each method that was called, with how many calls have ended and have failed."""
-        for method in self._all():
+        for method in self.all_methods():
             ended = sum(method.buckets)
             if ended:
                 yield method.name, ended, method.failed
 
     def rows(self) -> list[MethodRow]:
         """Return a row for each method that was called, the most called first."""
-        rows = [method.row() for method in self._all()]
+        rows = [method.row() for method in self.all_methods()]
         return sorted((row for row in rows if row.calls), key=lambda row: -row.calls)
 
     # -- the slowest

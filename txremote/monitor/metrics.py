@@ -12,7 +12,6 @@ have the same labels are added up, since Prometheus refuses a page with two.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -235,9 +234,8 @@ def _distinct(samples: Samples, joined: Callable[[float, float], float]) -> Samp
 
 def _process(overview: Overview) -> Iterator[Metric]:
     """Give what Prometheus' own clients tell of a process, by the names that they use."""
-    used = os.times()
     yield CounterMetricFamily(
-        "process_cpu_seconds", "Processor time, user's and system's.", used.user + used.system
+        "process_cpu_seconds", "Processor time, user's and system's.", overview.cpu
     )
     for name, text, number in (
         ("process_resident_memory_bytes", "Memory in use.", overview.rss),

@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any, Final
 
 from twisted.application.service import Service as TwistedService
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from txremote.interfaces import IPool
@@ -36,6 +37,7 @@ from txremote.monitor.loopwatch import LoopWatch
 from txremote.monitor.news import News
 from txremote.monitor.recentlog import RecentLog
 from txremote.monitor.rows import (
+    ROWS,
     CallRow,
     CertificateRow,
     ConnectionRow,
@@ -71,6 +73,10 @@ _log = Logger("txremote")
 #: Seconds between two beats of the event loop's heart.
 BEAT: Final = 0.5
 
+#: What changes something, and all that `Monitor.ask` can be asked for.
+ACTIONS: Final = frozenset({"close_connection", "kill_task", "log_level"})
+ASKED: Final = frozenset({"overview", "series", "task_output", "toggle_debug", *ACTIONS, *ROWS})
+
 
 class Reader:
     """
@@ -100,6 +106,7 @@ class Reader:
     def overview(self) -> Overview:
         """Return the process as a whole."""
         calls, snapshots = self._series.latest("calls"), self._snapshots
+        used = os.times()
         return Overview(
             version=own_version(),
             build=build_text(),
@@ -123,6 +130,7 @@ class Reader:
             max_files=most_descriptors(),
             threads=threading.active_count(),
             can_write=self._actions.can_write,
+            cpu=used.user + used.system,
         )
 
     def listeners(self) -> list[ListenerRow]:
@@ -162,7 +170,9 @@ class Reader:
         """Return the tasks that consoles remember."""
         return self._snapshots.task_rows()
 
-    def task_output(self, console: str, number: int, since: int = 0) -> TaskOutput:
+    def task_output(
+        self, console: str, number: int, since: int = 0
+    ) -> TaskOutput | Deferred[TaskOutput]:
         """Return a task's kept lines from a number on. KeyError: there is no such task."""
         return self._snapshots.task_output(console, number, since)
 
@@ -368,7 +378,7 @@ class Monitor(Reader, TwistedService):
 
     # -- actions
 
-    def close_connection(self, number: int, *, by: str) -> bool:
+    def close_connection(self, number: int, *, by: str) -> bool | Deferred[bool]:
         """
         Close a connection; tell whether there was one.
 
@@ -380,6 +390,52 @@ class Monitor(Reader, TwistedService):
         """
         return self._actions.close_connection(number, by)
 
-    def kill_task(self, console: str, number: int, *, by: str) -> bool:
+    def kill_task(self, console: str, number: int, *, by: str) -> bool | Deferred[bool]:
         """Kill a task; tell whether there was anything to end. Else as `close_connection`."""
         return self._actions.kill_task(console, number, by)
+
+    def log_level(self, written: str | None, *, by: str) -> str:
+        """
+        Set a level of the log, if one is given: ``LEVEL`` or ``NAMESPACE=LEVEL``.
+
+        Returns:
+            The levels from then on, such as ``info, txremote.call=debug``.
+
+        Raises:
+            ValueError: there is no such level or namespace.
+            PermissionError: warnings would not be logged any more, and the monitor may not write.
+        """
+        return self._actions.log_level(written, by)
+
+    def toggle_debug(self) -> None:
+        """Log events of all levels, or go back to the levels before that: SIGUSR2."""
+        self._actions.toggle_debug()
+
+    def ask(self, name: str, *arguments: Any) -> object:
+        """
+        Return the rows of a name, or do what it says: for those who ask from elsewhere.
+
+        Args:
+            name: A name of `ASKED`.
+            arguments: Those of the method of that name; what changes something has as its last
+                one who does it.
+
+        Returns:
+            What the method returns; it may be a Deferred.
+        """
+        if name not in ASKED:
+            raise ValueError(f"a monitor is not asked for {name!r}")
+        if name in ACTIONS:
+            *rest, by = arguments
+            return getattr(self, name)(*rest, by=by)
+        return getattr(self, name)(*arguments)
+
+    def refresh(self) -> Deferred[None] | None:
+        """
+        Have the rows be those of now; None: they are. Else they are when the Deferred fires.
+        """
+        return None
+
+    def number_from(self, first: int) -> None:
+        """Number the connections from here on, so that no two processes have the same."""
+        self._snapshots.number_from(first)

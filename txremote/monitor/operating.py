@@ -14,17 +14,14 @@ which ``dict()`` makes what it can read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from functools import partial
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Protocol
 
 from msgspec import Struct
 from msgspec.structs import asdict
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.logger import Logger as TwistedLogger, LogLevel
 
-from txremote.levels import Logger, levels, parsed
-from txremote.monitor.monitor import Monitor
+from txremote.levels import Logger
 from txremote.monitor.rows import plain
 from txremote.peer.connection import Connection
 from txremote.peer.context import current_call
@@ -37,7 +34,16 @@ from txremote.wire.naming import with_article
 from txremote.wire.values import AsValue
 
 _log = Logger("txremote.monitor")
-_always = TwistedLogger("txremote.monitor")  # whatever the levels are
+
+
+class Asked(Protocol):
+    """The part of a `Monitor` that operators reach."""
+
+    def refresh(self) -> Deferred[None] | None:
+        """As that of the `Monitor`."""
+
+    def ask(self, name: str, *arguments: Any) -> object:
+        """As that of the `Monitor`."""
 
 
 class Operators:
@@ -50,7 +56,7 @@ class Operators:
         reactor: Its reactor.
     """
 
-    def __init__(self, users: Collection[str], monitor: Monitor, reactor: Reactor) -> None:
+    def __init__(self, users: Collection[str], monitor: Asked, reactor: Reactor) -> None:
         loop: Any = reactor
         self._users = frozenset(users)
         self._monitor = monitor
@@ -78,26 +84,34 @@ class Operations:
     """The operations of one operator's connection; their rows are those of the `Monitor`."""
 
     def __init__(
-        self, connection: Connection, user: str, monitor: Monitor, reactor: EventLoop
+        self, connection: Connection, user: str, monitor: Asked, reactor: EventLoop
     ) -> None:
         self._connection = connection
         self._user = user
         self._monitor = monitor
         self._reactor = reactor
 
-    def _ask(self, ask: Callable[[], object]) -> object:
+    def _ask(self, name: str, *arguments: object) -> object:
         """Ask in the reactor's thread, for this connection alone; return the answer as sent."""
         if current_call().connection is not self._connection:
             raise PermissionError("these operations are for another connection: ask for your own")
         if may_call_here(self._reactor):
-            return self._sent(ask())
+            return self._answer(name, arguments)
         answer: Deferred[object] = Deferred()
 
         def there() -> None:
-            maybeDeferred(lambda: self._sent(ask())).chainDeferred(answer)
+            maybeDeferred(self._answer, name, arguments).chainDeferred(answer)
 
         in_reactor(self._reactor, there)
         return answer
+
+    def _answer(self, name: str, arguments: tuple[object, ...]) -> object:
+        refreshing = self._monitor.refresh()
+        if refreshing is not None:
+            fresh = refreshing.addCallback(lambda _none: self._monitor.ask(name, *arguments))
+            return fresh.addCallback(self._sent)
+        found = self._monitor.ask(name, *arguments)
+        return found.addCallback(self._sent) if isinstance(found, Deferred) else self._sent(found)
 
     def _sent(self, answer: object) -> object:
         return AsValue(answer) if FEATURE_VALUES in self._connection.features else pairs(answer)
@@ -105,80 +119,80 @@ class Operations:
     @exposed
     def overview(self) -> object:
         """Return the process as a whole."""
-        return self._ask(self._monitor.overview)
+        return self._ask("overview")
 
     @exposed
     def listeners(self) -> object:
         """Return the servers."""
-        return self._ask(self._monitor.listeners)
+        return self._ask("listeners")
 
     @exposed
     def connections(self) -> object:
         """Return the open connections."""
-        return self._ask(self._monitor.connections)
+        return self._ask("connections")
 
     @exposed
     def calls(self) -> object:
         """Return the calls under way."""
-        return self._ask(self._monitor.calls)
+        return self._ask("calls")
 
     @exposed
     def slowest(self) -> object:
         """Return the slowest calls of the last minutes."""
-        return self._ask(self._monitor.slowest)
+        return self._ask("slowest")
 
     @exposed
     def methods(self) -> object:
         """Return the methods that were called."""
-        return self._ask(self._monitor.methods)
+        return self._ask("methods")
 
     @exposed
     def objects(self) -> object:
         """Return the exported objects by class."""
-        return self._ask(self._monitor.objects)
+        return self._ask("objects")
 
     @exposed
     def pools(self) -> object:
         """Return the pools."""
-        return self._ask(self._monitor.pools)
+        return self._ask("pools")
 
     @exposed
     def tasks(self) -> object:
         """Return the tasks of consoles."""
-        return self._ask(self._monitor.tasks)
+        return self._ask("tasks")
 
     @exposed
     def certificates(self) -> object:
         """Return the certificates of the servers."""
-        return self._ask(self._monitor.certificates)
+        return self._ask("certificates")
 
     @exposed
     def log(self) -> object:
         """Return the last warnings and errors."""
-        return self._ask(self._monitor.log)
+        return self._ask("log")
 
     @exposed
     def series(self) -> object:
         """Return the figures of the last hour."""
-        return self._ask(self._monitor.series)
+        return self._ask("series")
 
     @exposed
     def task_output(self, console: str, number: int, since: int = 0) -> object:
         """Return a task's output from a line on. KeyError: there is no such task."""
         _check(console=(console, str), number=(number, int), since=(since, int))
-        return self._ask(partial(self._monitor.task_output, console, number, since))
+        return self._ask("task_output", console, number, since)
 
     @exposed
     def close_connection(self, number: int) -> object:
         """Close a connection; tell whether there was one. PermissionError: not allowed."""
         _check(number=(number, int))
-        return self._ask(partial(self._monitor.close_connection, number, by=self._user))
+        return self._ask("close_connection", number, self._user)
 
     @exposed
     def kill_task(self, console: str, number: int) -> object:
         """Kill a task; tell whether there was anything to end. PermissionError: not allowed."""
         _check(console=(console, str), number=(number, int))
-        return self._ask(partial(self._monitor.kill_task, console, number, by=self._user))
+        return self._ask("kill_task", console, number, self._user)
 
     @exposed
     def log_level(self, written: str | None = None) -> object:
@@ -194,21 +208,9 @@ class Operations:
                 ``--admin-write``.
         """
 
-        def change() -> str:
-            if written is not None:
-                hides = parsed(written)[1] > LogLevel.warn
-                if hides and not self._monitor.overview().can_write:
-                    raise PermissionError(
-                        "to keep warnings from the log is not allowed: start the server with "
-                        "--admin-write"
-                    )
-                levels.change(written)
-                _always.info("{by} has set the log's level: {now}", by=self._user, now=levels)
-            return str(levels)
-
         if written is not None:
             _check(written=(written, str))
-        return self._ask(change)
+        return self._ask("log_level", written, self._user)
 
 
 def _check(**given: tuple[object, type]) -> None:

@@ -41,8 +41,11 @@ class Overview(Struct, frozen=True):
     The process as a whole.
 
     ``started`` is when the monitor was made. Of calls, ``calls_per_second``, ``p50`` and ``p99``
-    are those of the last seconds; the two are None where no call has ended. A figure that the
-    system does not tell is 0.
+    are those of the last seconds; the two are None where no call has ended. ``cpu`` is the
+    processor time in seconds. A figure that the system does not tell is 0.
+
+    With ``workers`` the figures are sums: of those that run, and of what was counted in those that
+    have ended. ``p50``, ``p99`` and ``loop_lag`` are the worst of all; ``pid`` is the supervisor's.
     """
 
     version: str
@@ -65,6 +68,8 @@ class Overview(Struct, frozen=True):
     max_files: int
     threads: int
     can_write: bool
+    cpu: float = 0.0
+    workers: int = 0
 
 
 class ListenerRow(Struct, frozen=True):
@@ -83,6 +88,7 @@ class ConnectionRow(Struct, frozen=True):
     A client. ``waits_for`` ends the sentence "it waits for", and is "" where it does not.
 
     ``bytes_in`` and ``bytes_out`` are counted by the kernel, TLS included; None where it does not.
+    ``worker`` is the number of the worker that has it, 0 where there are none.
     """
 
     number: int
@@ -101,6 +107,7 @@ class ConnectionRow(Struct, frozen=True):
     waiting: int
     waits_for: str
     state: str
+    worker: int = 0
 
 
 class CallRow(Struct, frozen=True):
@@ -113,6 +120,7 @@ class CallRow(Struct, frozen=True):
     age: float
     where: Where
     waiting: bool
+    worker: int = 0
 
 
 class SlowCall(Struct, frozen=True):
@@ -129,6 +137,7 @@ class SlowCall(Struct, frozen=True):
     ended: Ended
     line: str
     trace: str = ""
+    worker: int = 0
 
 
 class MethodRow(Struct, frozen=True):

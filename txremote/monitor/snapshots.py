@@ -76,6 +76,10 @@ class Snapshots:
         """Return a time of the clock as a unix time."""
         return time.time() - (self._clock.seconds() - seconds)
 
+    def number_from(self, first: int) -> None:
+        """Give connections numbers from ``first`` + 1 on."""
+        self._last_number = first
+
     # -- servers and their connections
 
     def all_connections(self) -> Iterator[tuple[str, Connection]]:

@@ -17,6 +17,7 @@ Getting connected with a reactor.
 ``connection_waiters``  Deferreds that wait for the next connection of a client
 ``draining``  the end of a listener's calls: they have some seconds, and the rest is cut
 ``login``  logging in, by `twisted.cred`
+``shared_ports``  listening on a socket that other processes listen on, too
 ``tls``  TLS around any endpoint: certificates from files, checked on both sides if wanted
 ``tls_checks``  what a TLS connection says of the peer when it fails
 ``unixsockets``  UNIX sockets: who may connect to one, and what is left of one

@@ -42,6 +42,10 @@ _TWISTEDS = 0o666  # twisted.internet.endpoints.UNIXServerEndpoint's, where nobo
 _AF_UNIX = getattr(socket, "AF_UNIX", None)  # not on every system
 
 
+class Listening:
+    """A reactor whose part is to listen on a socket that listens already, as it is."""
+
+
 class _WrittenMode(int):
     """A mode that stands in a description."""
 
@@ -49,7 +53,7 @@ class _WrittenMode(int):
 def server_endpoint(reactor: Reactor, description: str) -> IStreamServerEndpoint:
     """Do as `serverFromString`, and mark a UNIX socket's mode, for `take_port`, if it is said."""
     endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-    inner = _innermost(endpoint)
+    inner = innermost(endpoint)
     if isinstance(inner, UNIXServerEndpoint) and _says_mode(description):
         inner._mode = _WrittenMode(inner._mode)
     if getattr(endpoint, "clock", reactor) is None:  # else TLS would install a reactor
@@ -65,7 +69,7 @@ def _says_mode(description: str) -> bool:
     )
 
 
-def _innermost(endpoint: Any) -> Any:
+def innermost(endpoint: Any) -> Any:
     """Return the endpoint that TLS, or the PROXY protocol, is put around."""
     while True:
         inner = getattr(endpoint, "_wrappedEndpoint", None) or getattr(endpoint, "_endpoint", None)
@@ -84,7 +88,11 @@ def take_port(
     Raises:
         CannotListenError, OSError: in the Deferred, where the port cannot be taken.
     """
-    inner = _innermost(endpoint)
+    inner = innermost(endpoint)
+    listens_by = getattr(inner, "_reactor", None) or getattr(inner, "reactor", None)
+    if isinstance(listens_by, Listening):
+        found: Deferred[IListeningPort] = endpoint.listen(factory)
+        return found
     if isinstance(inner, AdoptedStreamServerEndpoint) and inner.addressFamily == _AF_UNIX:
         inner.reactor = _Adopting(inner.reactor, private)
     if not isinstance(inner, UNIXServerEndpoint):

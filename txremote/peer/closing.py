@@ -38,13 +38,17 @@ from txremote.peer.ports import ConnectionPort
 from txremote.peer.tls_words import BEFORE_TLS, in_words
 from txremote.peer.variables import outside_calls
 from txremote.refs.awaiting import awaitable, succeeded
-from txremote.wire.consts import FEATURE_STOPPING, HANDLE_CLOSE, HANDLE_STOPPING
+from txremote.wire.consts import FEATURE_STOPPING, HANDLE_CLOSE, HANDLE_PING, HANDLE_STOPPING
 from txremote.wire.framing import SPOKE_TLS
+from txremote.wire.messages import PING_DATA
 
 _events = logger_for("connection")
 
 #: Seconds that a peer has to take the unsent bytes when this side closes.
 CLOSE_TIMEOUT = 5.0
+
+#: Seconds that a peer has to read that this side stops. What it has sent until then is served.
+LEAVE_TIMEOUT = 2.0
 
 _LOST = "the connection was lost"
 _IN_MID_MESSAGE = "the peer closed the connection in the middle of a message"
@@ -58,6 +62,7 @@ class Closing:
         reason: The exception that says how it has ended, or None as long as it has not.
         log_limit: Says when a broken protocol is logged, where connections share it; None:
             each time.
+        awaited: Whether the peer has not read yet that this side stops.
     """
 
     __slots__ = (
@@ -68,6 +73,7 @@ class Closing:
         "_outbox",
         "_timer",
         "_watchers",
+        "awaited",
         "log_limit",
         "protocol_broken",
         "reason",
@@ -93,6 +99,7 @@ class Closing:
         self.why = _LOST
         self.reason: BaseException | None = None
         self.protocol_broken = False
+        self.awaited = False
         self.log_limit: RateLimitedCount | None = None
 
     def watch(self) -> Deferred[BaseException]:
@@ -169,6 +176,9 @@ class Closing:
         """
         Answer the calls that have begun, refuse new ones, and close. Nothing bounds that in
         time: the caller may close it meanwhile.
+
+        A peer that can leave in time has none of its calls refused: those that it has sent before
+        it reads that this side stops are served, too. A PING sent behind that tells when it has.
         """
         connection = self._connection
         if connection.state < DRAINING:
@@ -176,9 +186,23 @@ class Closing:
             connection.enter(DRAINING)
             if FEATURE_STOPPING in connection.features:
                 self._outbound.send_oneway(HANDLE_STOPPING)
+                self._await_peer()
             self._inbound.ledger.refuse(ServerStopping(why))
             self._inbound.close_if_drained()
         return self.watch()
+
+    def _await_peer(self) -> None:
+        if self._clock is None:
+            return
+
+        def has_read(_result: object) -> None:
+            self.awaited = False
+            self._inbound.close_if_drained()
+
+        self.awaited = True
+        # while it is unanswered, new calls are taken (`CallLedger.admit`)
+        asked = self._outbound.request(HANDLE_PING, (PING_DATA,), LEAVE_TIMEOUT, None)
+        asked.addBoth(has_read)
 
     def turn_away(self, error: Exception, timeout: float) -> None:
         """Answer the peer's first request with an error, and close, or after a time-out."""

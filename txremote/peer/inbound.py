@@ -344,7 +344,9 @@ class InboundCalls:
     def close_if_drained(self) -> None:
         """Close the connection if it drains and all its requests are answered."""
         connection = self.connection
-        if connection.state is not DRAINING or len(self) or self.connection.executor.busy():
+        if connection.state is not DRAINING or len(self) or connection.executor.busy():
+            return
+        if connection.closing.awaited:
             return
         call = current.get(None)
         if call is not None and call.connection is connection and self._clock is not None:

@@ -112,6 +112,7 @@ class ClosingPort(Protocol):
     """How the parts of a connection end it."""
 
     why: str  # why it ends or drains
+    awaited: bool  # whether the peer has not read yet that this side stops
 
     def hang_up(self, why: str) -> None:
         """Close in order, and log why."""

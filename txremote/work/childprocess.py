@@ -77,7 +77,7 @@ class ChildProcess(ProcessProtocol):
             self._reactor.spawnProcess(
                 self,
                 sys.executable,
-                [sys.executable, *_options(), "-c", _START, str(os.getpid())],
+                [sys.executable, *interpreter_options(), "-c", _START, str(os.getpid())],
                 env={**os.environ, **surroundings.env, PATH_VARIABLE: path},
                 path=surroundings.cwd,
                 childFDs={
@@ -194,7 +194,7 @@ _START = (
 )
 
 
-def _options() -> list[str]:
+def interpreter_options() -> list[str]:
     """Return this interpreter's options, and ``-P``: the working directory is on no path."""
     return ["-P", *subprocess._args_from_interpreter_flags()]  # type: ignore[attr-defined]
 

@@ -59,6 +59,9 @@ class MadeUpMonitor:
             raise AttributeError(name)
         return lambda: list(self.tables.get(name, ()))
 
+    def refresh(self) -> None:
+        return None
+
     def overview(self) -> rows.Overview:
         made: rows.Overview = row(rows.Overview, version="1.2.3", can_write=self.can_write)
         return made

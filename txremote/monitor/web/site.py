@@ -11,11 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from txremote.levels import Logger
 from txremote.monitor.monitor import Monitor
@@ -67,13 +69,27 @@ class AdminRequest(BoundedRequest):
         """Called when it is there."""
         site = self.channel.factory
         assert isinstance(site, AdminSite)
-        try:
-            answer = site.answer(self)
-        except Exception:
-            _log.failure("{method} {path} failed", method=self.method, path=self.path)
-            answer = sentence(500, "this failed: the server's log says why")
-        if answer is not None:
-            self.reply(answer)
+        answer: Handler = site.answer
+        answering: Deferred[Answer | None] = maybeDeferred(answer, self)
+        gone = False
+
+        def left(_reason: object) -> None:
+            nonlocal gone
+            gone = True
+            answering.cancel()
+
+        def failed(failure: Failure) -> Answer | None:
+            if not gone:
+                _log.failure("{method} {path} failed", failure, method=self.method, path=self.path)
+            return sentence(500, "this failed: the server's log says why")
+
+        def reply(answer: Answer | None) -> None:
+            if answer is not None and not gone:
+                self.reply(answer)
+
+        if not answering.called:
+            self.notifyFinish().addErrback(left)
+        answering.addErrback(failed).addCallback(reply)
 
     def head(self, answer: Answer) -> None:
         """Set the head of an answer."""
@@ -91,7 +107,7 @@ class AdminRequest(BoundedRequest):
         self.finish()  # type: ignore[no-untyped-call]
 
 
-Handler = Callable[..., Answer | None]
+Handler = Callable[..., Any]
 
 
 class AdminSite(ChannelFactory):
@@ -137,8 +153,8 @@ class AdminSite(ChannelFactory):
             ("POST", r"/api/tasks/([^/]+)/(\d{1,9})/kill", self._kill),
         )
 
-    def answer(self, request: AdminRequest) -> Answer | None:
-        """Return the answer to a request; None where it comes later."""
+    def answer(self, request: AdminRequest) -> Answer | Deferred[Answer | None] | None:
+        """Return the answer to a request, or a Deferred; None where it is given elsewhere."""
         wrong = self.guard.wrong_place(request)
         if wrong is not None:
             return sentence(403, wrong)
@@ -159,7 +175,10 @@ class AdminSite(ChannelFactory):
                 return sentence(403, "the page is out of date: load it anew")
         if isinstance(found, tuple):
             handler, arguments = found
-            return handler(request, *arguments)
+            refreshing = self._monitor.refresh() if request.channel.known else None
+            if refreshing is not None:
+                return refreshing.addCallback(lambda _none: handler(request, *arguments))
+            return handler(request, *arguments)  # type: ignore[no-any-return]
         if found is not None:
             return sentence(405, f"{path} takes {found} only", Allow=_allowed(found))
         return sentence(404, "there is no such page: the first is /, and /api/overview.json")
@@ -233,15 +252,22 @@ class AdminSite(ChannelFactory):
         cut = choose(read_table(self._monitor, name), choice)
         return in_json(cut.rows, **{"X-Total-Count": str(cut.total)})
 
-    def _output(self, request: AdminRequest, console: str, number: str) -> Answer:
+    def _output(
+        self, request: AdminRequest, console: str, number: str
+    ) -> Answer | Deferred[Answer]:
         since = request.args.get(b"since", [b"0"])[-1]
         if not (since.isdigit() and len(since) < 16):
             return sentence(400, "since is the number of a line")
-        try:
-            output = self._monitor.task_output(unquote(console), int(number), int(since))
-        except LookupError:
+        ask: Callable[..., Any] = self._monitor.task_output
+        asked: Deferred[Any] = maybeDeferred(ask, unquote(console), int(number), int(since))
+
+        def failed(failure: Failure) -> Answer:
+            failure.trap(LookupError)
             return sentence(404, "there is no such task any more")
-        return in_json(output)
+
+        answered: Callable[..., Any] = in_json
+        answering: Deferred[Answer] = asked.addCallback(answered).addErrback(failed)
+        return answering
 
     def _events(self, request: AdminRequest) -> Answer | None:
         view = request.args.get(b"view", [b"overview"])[-1].decode("latin-1")
@@ -264,26 +290,32 @@ class AdminSite(ChannelFactory):
     def _logout(self, request: AdminRequest) -> Answer:
         return Answer(code=204, headers={"Set-Cookie": self.guard.no_cookie(request)})
 
-    def _close(self, request: AdminRequest, number: str) -> Answer:
+    def _close(self, request: AdminRequest, number: str) -> Deferred[Answer]:
         return self._changed(
             "there is no such connection any more",
             lambda: self._monitor.close_connection(int(number), by=_by(request)),
         )
 
-    def _kill(self, request: AdminRequest, console: str, number: str) -> Answer:
+    def _kill(self, request: AdminRequest, console: str, number: str) -> Deferred[Answer]:
         return self._changed(
             "there is no such task any more, or it has ended",
             lambda: self._monitor.kill_task(unquote(console), int(number), by=_by(request)),
         )
 
     @staticmethod
-    def _changed(not_there: str, change: Callable[[], bool]) -> Answer:
-        try:
-            return in_json(None) if change() else sentence(404, not_there)
-        except PermissionError:
-            return sentence(403, "this page only looks: --admin-write lets it close and kill")
-        except LookupError:
+    def _changed(not_there: str, change: Callable[[], bool | Deferred[bool]]) -> Deferred[Answer]:
+        def changed(done: bool) -> Answer:
+            return in_json(None) if done else sentence(404, not_there)
+
+        def failed(failure: Failure) -> Answer:
+            if failure.trap(PermissionError, LookupError) is PermissionError:
+                words = "this page only looks: --admin-write lets it close and kill"
+                return sentence(403, words)
             return sentence(404, not_there)
+
+        act: Callable[[], Any] = change
+        changing: Deferred[Any] = maybeDeferred(act)
+        return changing.addCallbacks(changed, failed)
 
 
 def _compiled(*routes: tuple[str, str, Handler]) -> list[tuple[str, re.Pattern[str], Handler]]:

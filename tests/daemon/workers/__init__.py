@@ -1,0 +1,1 @@
+"""Tests of ``twistd txremote --workers``; `real` starts real ones."""

@@ -1,0 +1,233 @@
+"""
+`Supervisor`: the service that twistd runs for ``--workers N``.
+
+It opens the sockets while twistd has its privileges, and starts the workers when it has given them
+up. SIGHUP replaces the workers one by one, SIGUSR2 has all log everything, SIGTERM has all end
+their calls, and a second one has them drop these. Where no worker can start, it ends with status 1.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any, Final
+
+from twisted.application.service import MultiService, Service as TwistedService
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
+
+from txremote.daemon.hosting import cannot_listen, refuse, sites_of
+from txremote.daemon.resolve import Resolved
+from txremote.daemon.workers.crew import Crew
+from txremote.daemon.workers.launch import Launch, words_of
+from txremote.daemon.workers.monitor import WorkersMonitor
+from txremote.daemon.workers.process import WorkerProcess
+from txremote.daemon.workers.relay import write_line
+from txremote.daemon.workers.reports import LogLine, Report
+from txremote.daemon.workers.sockets import CannotOpen, OpenSockets
+from txremote.levels import Logger, levels
+from txremote.monitor.systemd import SystemdNotifier
+from txremote.monitor.web.tokenfile import BadToken
+from txremote.refs.clock import EventLoop
+
+_log = Logger("txremote")
+
+_SIGNALS: Final = tuple(
+    found
+    for name in ("SIGHUP", "SIGUSR2", "SIGTERM", "SIGINT")
+    if (found := getattr(signal, name, None)) is not None
+)
+
+
+class Supervisor(MultiService):
+    """
+    Looks after the workers of one server.
+
+    Args:
+        resolved: The parts of the plan, which the workers resolve again for themselves.
+        options: What was typed, for the workers.
+
+    Attributes:
+        monitor: The `WorkersMonitor` that adds them up.
+        crew: The workers.
+    """
+
+    def __init__(
+        self, resolved: Resolved, options: Mapping[str, Any], reactor: IReactorCore
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        loop: Any = reactor
+        self._reactor = reactor
+        self._resolved = resolved
+        self._plan = resolved.plan
+        self._options = words_of(options)
+        self._folder = os.getcwd()
+        self._sockets = OpenSockets()
+        self._handlers: dict[int, Any] = {}  # of signals, before ours
+        self._told_to_stop = False
+        self._trigger: object = None
+        self._stopping: Deferred[None] | None = None
+        self._environ: dict[str, str] = {}
+        self.monitor = WorkersMonitor(loop, can_write=self._plan.admin_write)
+        self._loop: EventLoop = loop
+        self.crew = Crew(
+            self._plan.workers,
+            self._spawn,
+            loop,
+            self,
+            drain=self._plan.drain,
+            has_consoles=bool(resolved.consoles),
+            hopeless=self._give_up,
+            ended=self.monitor.worker_ended,
+        )
+        self.monitor.watch_crew(self.crew)
+        self._systemd = SystemdNotifier(self.monitor, reactor)
+        self._sites = sites_of(resolved.admin, self.monitor, reactor)
+        for service in (self.monitor, *self._sites, self._systemd):
+            service.setServiceParent(self)
+
+    # -- its start
+
+    def privilegedStartService(self) -> None:
+        """Open all sockets, or leave no file of those behind and raise SystemExit."""
+        TwistedService.privilegedStartService(self)
+        try:
+            self._sockets.open(self._resolved)
+        except CannotOpen as problem:
+            where = problem.address.description
+            refuse([cannot_listen(where, problem.origin, "listen", problem.cause)])
+        for site in self._sites:
+            try:
+                site.privilegedStartService()
+            except Exception as problem:  # each kind of endpoint fails in its own way
+                self._sockets.forget()
+                refuse([cannot_listen(site.description, self._plan.origin, "admin", problem)])
+
+    def startService(self) -> None:
+        """Start the workers."""
+        self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
+        levels.begin(self._plan.verbose, *self._plan.log_level)
+        try:
+            super().startService()  # type: ignore[no-untyped-call]
+        except BadToken as problem:
+            self._sockets.forget()
+            refuse([str(problem)])
+        self._reactor.callWhenRunning(self._begin)
+
+    def _begin(self) -> None:
+        if self._stopping is None:
+            self._handle_signals()
+            self.crew.start()
+
+    def _spawn(self, worker: WorkerProcess) -> None:
+        launch = Launch(
+            number=worker.number,
+            serial=worker.serial,
+            options=self._options,
+            folder=self._folder,
+            working=os.getcwd(),
+            reactor=type(self._reactor).__module__,
+            sockets=tuple(description for description, _port in self._sockets.ports),
+        )
+        worker.start(launch, self._sockets.descriptors, self._environ)
+
+    def _give_up(self, why: str) -> None:
+        """End with status 1: what is wrong with one worker is wrong with all."""
+        if self._stopping is None:
+            _log.critical("the server ends: {why}", why=why)
+            atexit.register(_end_in_failure)
+            self._reactor.stop()
+
+    # -- its end
+
+    def _shut_down(self) -> Deferred[None]:
+        self._trigger = None  # it cannot be taken back any more
+        return self.stopService()
+
+    def stopService(self) -> Deferred[None]:
+        """Have the workers end, and fire when they have."""
+        if self._stopping is None:
+            TwistedService.stopService(self)  # not yet the parts
+            self.monitor.note_draining()
+            self._systemd.stopping()
+            self._stopping = Deferred.fromCoroutine(self._stop())
+            self._stopping.addErrback(
+                lambda failure: _log.failure("txremote did not stop well", failure)
+            )
+        mine: Deferred[None] = Deferred()
+        self._stopping.addCallback(lambda _none: mine.callback(None))
+        return mine
+
+    async def _stop(self) -> None:
+        if self._trigger is not None:
+            self._reactor.removeSystemEventTrigger(self._trigger)
+            self._trigger = None
+        # a client that comes now is refused, and does not wait for workers that will not accept
+        closed = self._sockets.close()
+        await self.crew.stop()
+        await closed
+        self._systemd.stopService()
+        for site in self._sites:  # it has shown what the rest waited for
+            await maybeDeferred(site.stopService)
+        await maybeDeferred(self.monitor.stopService)
+        levels.reset()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    # -- signals
+
+    def _handle_signals(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in _SIGNALS:
+            self._handlers[number] = signal.signal(number, self._signalled)
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        call = IReactorFromThreads(self._reactor).callFromThread
+        if number == signal.SIGHUP:
+            call(self.crew.roll)
+        elif number == signal.SIGUSR2:
+            call(self.monitor.toggle_debug)
+        elif self._told_to_stop or self._stopping is not None:
+            call(self._close_now)
+        else:
+            self._told_to_stop = True
+            handler = self._handlers[number]
+            if callable(handler):
+                handler(number, frame)
+            else:
+                call(self._reactor.stop)
+
+    def _close_now(self) -> None:
+        _log.info("told again to stop: it does not wait for what is in flight")
+        self.crew.signal(signal.SIGTERM)
+
+    # -- for the workers (`txremote.daemon.workers.control.WorkerEvents`)
+
+    def log(self, number: int, lines: list[LogLine]) -> None:
+        """Write lines of a worker's log."""
+        for line in lines:
+            write_line(number, line)
+
+    def ask(self, name: str, arguments: list[Any]) -> object:
+        """Answer an operator who is connected to a worker."""
+        refreshing = self.monitor.refresh()
+        if refreshing is None:
+            return self.monitor.ask(name, *arguments)
+        return refreshing.addCallback(lambda _none: self.monitor.ask(name, *arguments))
+
+    def last_report(self, worker: WorkerProcess, report: Report) -> None:
+        """Keep what a worker has counted, which is about to end."""
+        self.monitor.last_report(worker, report)
+
+
+def _end_in_failure() -> None:
+    """End the process with status 1: twistd's is 0 whatever was wrong."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
