@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
 
 from txremote.daemon.hosting import cannot_listen, refuse, sites_of
+from txremote.daemon.registering import Entry, places_of, registering
 from txremote.daemon.resolve import Resolved
 from txremote.daemon.workers.crew import Crew
 from txremote.daemon.workers.launch import Launch, words_of
@@ -33,6 +34,7 @@ from txremote.daemon.workers.sockets import CannotOpen, OpenSockets
 from txremote.levels import Logger, levels
 from txremote.monitor.systemd import SystemdNotifier
 from txremote.monitor.web.tokenfile import BadToken
+from txremote.net.tls import speaks_tls
 from txremote.refs.clock import EventLoop
 
 _log = Logger("txremote")
@@ -88,8 +90,23 @@ class Supervisor(MultiService):
         self.monitor.watch_crew(self.crew)
         self._systemd = SystemdNotifier(self.monitor, reactor)
         self._sites = sites_of(resolved.admin, self.monitor, reactor)
-        for service in (self.monitor, *self._sites, self._systemd):
+        registry = resolved.registry
+        self._registering = registering(registry, self._entries, self.monitor, reactor)
+        for service in (self.monitor, *self._sites, self._systemd, *self._registering):
             service.setServiceParent(self)
+
+    def _entries(self) -> Iterator[Entry]:
+        """Give what is to be registered: the workers' ports are one place."""
+        ports = iter(self._sockets.ports)
+        for console in self._resolved.consoles:
+            for _address in console.addresses:
+                next(ports, None)
+        for server in self._resolved.servers:
+            for address in server.addresses:
+                found = next(ports, None)
+                if found is not None and server.plan.register:
+                    for place in places_of([found[1]], speaks_tls(address.endpoint)):
+                        yield Entry(server.plan.register, place)
 
     # -- its start
 
@@ -155,6 +172,8 @@ class Supervisor(MultiService):
             TwistedService.stopService(self)  # not yet the parts
             self.monitor.note_draining()
             self._systemd.stopping()
+            for each in self._registering:
+                each.leave()
             self._stopping = Deferred.fromCoroutine(self._stop())
             self._stopping.addErrback(
                 lambda failure: _log.failure("txremote did not stop well", failure)
@@ -172,6 +191,8 @@ class Supervisor(MultiService):
         await self.crew.stop()
         await closed
         self._systemd.stopService()
+        for each in self._registering:
+            await maybeDeferred(each.stopService)
         for site in self._sites:  # it has shown what the rest waited for
             await maybeDeferred(site.stopService)
         await maybeDeferred(self.monitor.stopService)
