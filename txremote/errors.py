@@ -26,6 +26,7 @@ Every exception txremote raises, in one tree.
     │   ├── RegistryUnreachable (ConnectionError)   a registry that does not answer
     │   ├── RegistryRefused (RuntimeError)  a registry does not do what it was asked
     │   ├── NotServed (ConnectionError)     a registry names no place that can be reached
+    │   ├── SubscriberTooSlow (RuntimeError)   a subscription that its topic has ended
     │   ├── ContainerError (TypeError)      no container of commands, or none that can be made
     │   └── UsageError (ValueError)         a command line that its command does not take
     ├── ConnectionLost (twisted.internet.error.ConnectionLost, EOFError)
@@ -184,6 +185,8 @@ class RegistryRefused(TxRemoteError, RuntimeError):
 class NotServed(TxRemoteError, ConnectionError):
     """A registry names no place of a service, or none that can be reached. The message says which
     ones were tried, and why it was in vain."""
+class SubscriberTooSlow(TxRemoteError, RuntimeError):
+    """Events of a topic waited too long for their subscriber, whose subscription has ended."""
 
 
 class ContainerError(TxRemoteError, TypeError):

@@ -66,6 +66,9 @@ HANDLE_FORGET: Final = 76
 HANDLE_STREAM: Final = 77
 HANDLE_ITEMS: Final = 78
 HANDLE_CREDIT: Final = 79
+HANDLE_SUBSCRIBE: Final = 80
+HANDLE_EVENTS: Final = 81
+HANDLE_EVENT_CREDIT: Final = 82
 
 HELLO_VERSION: Final = 1
 #: What a PING's data begins with that is a HELLO: RPyC sends it back, and logs nothing.

@@ -1,0 +1,104 @@
+"""
+`Subscription`: what `Topic.subscribe` gives.
+
+A peer holds it by reference, and reads it in a loop: its first step sends SUBSCRIBE, and from then
+on the events are pushed (`txremote.peer.event_flows`). A program reads one of its own topics by
+``async for``. When nobody holds a subscription any more it has ended, unless it is of a callback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NoReturn, Protocol, TypeVar
+
+from txremote.gate.exposure import EXPOSED_MARK
+from txremote.topics.event import Form
+from txremote.topics.sinks import LocalReader
+from txremote.topics.subscriber import Subscriber
+from txremote.wire.messages import Dialect
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: What a reference to a `Subscription` has for its class.
+SUBSCRIPTION: Final = "txremote.topics.subscription.Subscription"
+
+
+def open_to_peers(function: F) -> F:
+    """Mark a method as `txremote.exposed` does, which is of a room below."""
+    setattr(function, EXPOSED_MARK, "exposed_")
+    return function
+
+
+class HasChannels(Protocol):
+    """The topic of a subscription."""
+
+    name: str
+
+    def form(self, dialect: Dialect, channel: int, compress: bool) -> Form:
+        """Return how events are written."""
+
+    def channel(self, place: int) -> int:
+        """Return the channel of a connection's first subscription, its second..."""
+
+
+class Subscription:
+    """
+    One subscription of a topic. Made by `Topic.subscribe`.
+
+    ``async for`` reads the events of one without a callback, once, in the loop that it was made in.
+    """
+
+    __slots__ = ("__weakref__", "_holds", "_reader", "_subscriber", "topic")
+
+    def __init__(self, subscriber: Subscriber, topic: HasChannels, holds: bool) -> None:
+        self._subscriber = subscriber
+        self.topic = topic
+        self._holds = holds  # whether it ends with this object
+        self._reader: LocalReader | None = None
+
+    def __del__(self) -> None:
+        if self._holds:
+            self._subscriber.abandon()
+
+    @property
+    @open_to_peers
+    def missed(self) -> int:
+        """How many events its subscriber did not get, as far as that is known."""
+        return self._subscriber.waiting.dropped
+
+    @open_to_peers
+    def close(self) -> None:
+        """End it: no more events come. From any thread."""
+        self._subscriber.close()
+
+    @property
+    def subscriber(self) -> Subscriber:
+        """What its topic knows."""
+        return self._subscriber
+
+    @open_to_peers
+    def __iter__(self) -> NoReturn:
+        raise TypeError(
+            "the events of a topic are pushed, and a stock RPyC only pulls: give subscribe() a "
+            "callback, or read them by a txremote; and in the topic's own program use 'async for'"
+        )
+
+    def __aiter__(self) -> Subscription:
+        if self._subscriber.sink is not None or self._reader is not None:
+            raise RuntimeError("the subscription is read already, or has a callback")
+        self._reader = LocalReader(self._subscriber)
+        self._subscriber.start(self._reader)
+        return self
+
+    async def __anext__(self) -> Any:
+        assert self._reader is not None
+        return await self._reader.next_event()
+
+    async def aclose(self) -> None:
+        """End it, as `close` does."""
+        self._subscriber.close()
+
+    def __repr__(self) -> str:
+        subscriber = self._subscriber
+        state = "ended" if subscriber.over else f"{subscriber.delivered} events delivered"
+        return f"<Subscription ({state})>"
