@@ -30,6 +30,7 @@ from txremote.errors import (
     ServerStopping,
     SourceFailed,
     SourceRefused,
+    SubscriberTooSlow,
     TxRemoteError,
     UsageError,
     WorkerDied,
@@ -72,6 +73,8 @@ if TYPE_CHECKING:
     from txremote.streams.source import Stream, stream
     from txremote.tasks.stepping import Progress
     from txremote.tasks.task import Task
+    from txremote.topics.subscription import Subscription
+    from txremote.topics.topic import Topic, TopicStats
     from txremote.values.registry import register_value
     from txremote.views.reactor import typed
     from txremote.wire.record import Record
@@ -110,6 +113,8 @@ _NAMES = {
     "txremote.refs.reference": "RemotePath RemoteReference",
     "txremote.service": "Service VoidService expose exposed restricted threaded",
     "txremote.streams.source": "Stream stream",
+    "txremote.topics.subscription": "Subscription",
+    "txremote.topics.topic": "Topic TopicStats",
     "txremote.tasks.stepping": "Progress",
     "txremote.tasks.task": "Task",
     "txremote.values.registry": "register_value",
@@ -162,7 +167,11 @@ __all__ = [
     "SourceFailed",
     "SourceRefused",
     "Stream",
+    "SubscriberTooSlow",
+    "Subscription",
     "Task",
+    "Topic",
+    "TopicStats",
     "TxRemoteError",
     "UsageError",
     "VoidService",

@@ -185,6 +185,8 @@ class RegistryRefused(TxRemoteError, RuntimeError):
 class NotServed(TxRemoteError, ConnectionError):
     """A registry names no place of a service, or none that can be reached. The message says which
     ones were tried, and why it was in vain."""
+
+
 class SubscriberTooSlow(TxRemoteError, RuntimeError):
     """Events of a topic waited too long for their subscriber, whose subscription has ended."""
 

@@ -11,7 +11,7 @@ import pytest
 from tests.wire.extended import References
 from txremote.errors import NotSendable
 from txremote.topics.encoding import MAX_EVENT, HasReferences
-from txremote.topics.event import Form, Missed, new_event
+from txremote.topics.event import EVENTS_NUMBER, Form, Missed, new_event
 from txremote.wire.boxing import unbox
 from txremote.wire.brine import Budget
 from txremote.wire.consts import HANDLE_EVENTS, MSG_REQUEST
@@ -27,7 +27,7 @@ def arguments(frame: bytes, dialect: Dialect) -> Any:
     budget = Budget(DEFAULT_LIMITS, len(payload))
     kind, number, pos, _sender = open_envelope(payload, dialect, budget)
     handler, pos = open_request(payload, pos, budget)
-    assert (kind, number, handler) == (MSG_REQUEST, 0, HANDLE_EVENTS)
+    assert (kind, number, handler) == (MSG_REQUEST, EVENTS_NUMBER, HANDLE_EVENTS)
     found, end = unbox(payload, pos, 50, budget, References())
     assert end == len(payload)
     return found, len(payload)

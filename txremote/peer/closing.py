@@ -188,6 +188,8 @@ class Closing:
                 self._outbound.send_oneway(HANDLE_STOPPING)
                 self._await_peer()
             self._inbound.ledger.refuse(ServerStopping(why))
+            if connection.subscriptions is not None:  # else they would never be over
+                connection.subscriptions.end_all(ServerStopping(why))
             self._inbound.close_if_drained()
         return self.watch()
 

@@ -34,7 +34,7 @@ from txremote.peer.executor import Executor
 from txremote.peer.exports import ClassNumbers, ExportTable
 from txremote.peer.imports import ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
-from txremote.peer.incoming import Incoming, Streams
+from txremote.peer.incoming import Streams
 from txremote.peer.introduction import introduce
 from txremote.peer.lifecycle import CLOSED, CLOSING, CONNECTING, HANDSHAKING, OPEN, State, following
 from txremote.peer.memory_budget import MemoryBudget, MemoryShare
@@ -46,6 +46,7 @@ from txremote.peer.reading import MessageReader
 from txremote.peer.receiving import Receiver
 from txremote.peer.references import ReferenceTables
 from txremote.peer.request import MakeRequest, Request
+from txremote.peer.subscriptions import Subscriptions
 from txremote.peer.timeouts import NO_TIMEOUTS, ConnectionTimeouts
 from txremote.peer.variables import Variables
 from txremote.peer.watchers import watchers
@@ -53,8 +54,15 @@ from txremote.peer.x509 import x509_of
 from txremote.refs import forks
 from txremote.refs.awaiting import succeeded
 from txremote.refs.ports import Answer
+from txremote.refs.reading import IncomingStream
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
-from txremote.wire.consts import FEATURE_GRAPHS, HANDLE_GETROOT, HANDLE_PING, KNOWN_FEATURES
+from txremote.wire.consts import (
+    FEATURE_GRAPHS,
+    HANDLE_GETROOT,
+    HANDLE_PING,
+    KNOWN_FEATURES,
+    SUBSCRIPTION_CLASS,
+)
 from txremote.wire.framing import FrameReader
 from txremote.wire.messages import PING_DATA, Dialect, check_echo
 
@@ -114,6 +122,7 @@ class Connection(protocol.Protocol):
             txremote.
         opened: When it was made, on its clock.
         streams: Those that are sent or read, or None.
+        subscriptions: Those of topics that are read, on either side, or None.
         peer_stopping: Whether the peer has said that it will stop: it refuses new calls.
         on_peer_stopping: Called when the peer says so, once.
     """
@@ -149,6 +158,7 @@ class Connection(protocol.Protocol):
         "service",
         "state",
         "streams",
+        "subscriptions",
         "user",
     )
 
@@ -192,6 +202,7 @@ class Connection(protocol.Protocol):
         self._view: Any = None
         self._root: RemoteReference | None = None
         self.streams: Streams | None = None  # most connections have none
+        self.subscriptions: Subscriptions | None = None  # likewise
         self._greeted = False  # whether the service knows of the connection
         reader = FrameReader(config.limits)
         reader.in_steps = executor.turns is not None
@@ -487,11 +498,19 @@ class Connection(protocol.Protocol):
             self.streams = Streams(self)
         return self.streams
 
-    def open_stream(self, reference: RemoteReference, keeps: bool) -> Incoming:
-        """Begin to read a stream of the peer's, for `txremote.refs.reading`."""
+    def open_stream(self, reference: RemoteReference, keeps: bool) -> IncomingStream:
+        """Begin to read a stream or subscription of the peer's, for `txremote.refs.reading`."""
         self.check_process()
         self._guard.check()
+        if reference._pack[0] == SUBSCRIPTION_CLASS:
+            return self.subscriptions_begun().open(reference, keeps)
         return self.streams_begun().open(reference, keeps)
+
+    def subscriptions_begun(self) -> Subscriptions:
+        """Return its subscriptions, of which there may be none yet."""
+        if self.subscriptions is None:
+            self.subscriptions = Subscriptions(self)
+        return self.subscriptions
 
     @property
     def tables(self) -> ReferenceTables:

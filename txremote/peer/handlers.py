@@ -41,6 +41,7 @@ from txremote.peer.exports import Export
 from txremote.peer.halfway import Halfway
 from txremote.peer.lifecycle import GOODBYE
 from txremote.peer.outgoing import serve_stream
+from txremote.peer.subscriptions import serve_subscription
 from txremote.peer.variables import Within, own_context
 from txremote.refs.netref import BaseNetref, is_base_netref
 from txremote.refs.reference import RemoteReference
@@ -329,6 +330,18 @@ def _credit(serving: Serving, arguments: object, _size: int) -> None:
         streams.allow(*arguments)
 
 
+def _events(serving: Serving, arguments: object, size: int) -> None:
+    subscriptions = serving.connection.subscriptions
+    if subscriptions is not None:
+        subscriptions.receive(arguments, size)
+
+
+def _event_credit(serving: Serving, arguments: object, _size: int) -> None:
+    subscriptions = serving.connection.subscriptions
+    if subscriptions is not None and type(arguments) is tuple and len(arguments) == 3:
+        subscriptions.allow(*arguments)
+
+
 def _stopping(serving: Serving) -> None:
     connection = serving.connection
     if not connection.peer_stopping:
@@ -427,4 +440,7 @@ HANDLERS: dict[int, RequestKind] = {
     consts.HANDLE_CREDIT: _of_connection(_credit, answered=False),
     consts.HANDLE_KEEP: _of_connection(_keep, answered=False),
     consts.HANDLE_FORGET: _of_connection(_forget, answered=False),
+    consts.HANDLE_SUBSCRIBE: _of_connection(serve_subscription),
+    consts.HANDLE_EVENTS: _of_connection(_events, answered=False),
+    consts.HANDLE_EVENT_CREDIT: _of_connection(_event_credit, answered=False),
 }

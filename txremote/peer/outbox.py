@@ -49,6 +49,10 @@ from txremote.wire.messages import Dialect, reply_head
 _BATCH_FRAMES = 32
 _BATCH_BYTES = 1 << 18
 
+# Bytes of events that may wait for a transport beside what it has: many may be published in a
+# turn of the reactor, and none of them is dropped for that.
+_AHEAD = 192 << 10
+
 
 # In how many turns messages are gathered in vain, where that costs something.
 _PATIENCE = 100
@@ -96,10 +100,12 @@ class Outbox:
         corked: Whether frames are gathered until `uncork`. An attribute and no method, for
             each chunk that is read sets it.
         share: The memory budget that counts the unsent bytes, with other connections', or None.
+        when_room: As ``when_drained``, for the events of topics.
         when_drained: Called once, when the transport has written everything; None for nothing.
     """
 
     __slots__ = (
+        "_ahead",
         "_frames",
         "_gathered",
         "_held",
@@ -122,6 +128,7 @@ class Outbox:
         "separate",
         "share",
         "when_drained",
+        "when_room",
     )
 
     def __init__(
@@ -150,9 +157,11 @@ class Outbox:
         self.corked = False
         self.full = False  # whether the transport has as much as it wants
         self._unsent = 0
+        self._ahead = min(_AHEAD, self._pause_unsent // 2)
         self._shared = 0  # how much of it is the share's
         self.share: MemoryShare | None = None
         self.when_drained: Callable[[], object] | None = None
+        self.when_room: Callable[[], object] | None = None
 
     # -- the transport's side
 
@@ -194,6 +203,9 @@ class Outbox:
         if self.when_drained is not None:
             when_drained, self.when_drained = self.when_drained, None
             when_drained()
+        if self.when_room is not None:
+            when_room, self.when_room = self.when_room, None
+            when_room()
 
     def stopProducing(self) -> None:
         """Do nothing: connectionLost follows."""
@@ -274,6 +286,23 @@ class Outbox:
         head = dialect.request + dump_int(number)
         self.write(frame_chunks(head, body))
         return len(head) + sum(map(len, body))
+
+    @property
+    def has_room(self) -> bool:
+        """Whether an event may be written although the transport has as much as it wants."""
+        return not self.full or self._unsent < self._ahead
+
+    def write_prepared(self, frame: bytes) -> None:
+        """Write a frame that others are sent, too: it is compressed already where that pays."""
+        transport = self._transport
+        if self.full or self.corked or self.separate is not None or self.later is not None:
+            compress, self.compress = self.compress, False
+            self.write(frame)
+            self.compress = compress
+        elif transport is not None:  # as `write`, in one go
+            transport.write(frame)
+            if self.full:
+                self._count(len(frame))
 
     def answer(self, kind: int, number: int, sender: int, body: Sequence[Chunk]) -> None:
         """Write a reply or an exception. Raises as `request` does."""

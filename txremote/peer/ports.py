@@ -156,6 +156,16 @@ class StreamsPort(Protocol):
         """Fail a stream of which a message could not be read."""
 
 
+class SubscriptionsPort(Protocol):
+    """A connection's subscriptions of topics (`txremote.peer.subscriptions.Subscriptions`)."""
+
+    def lost(self, channel: int, error: RemoteProtocolError) -> None:
+        """Fail the one of a channel of which a message could not be read."""
+
+    def end_all(self, error: Exception) -> None:
+        """End those that the peer reads."""
+
+
 class ConnectionPort(CalledConnection, Protocol):
     """A connection, as its parts know it."""
 
@@ -199,6 +209,10 @@ class ConnectionPort(CalledConnection, Protocol):
     @property
     def streams(self) -> StreamsPort | None:
         """Its streams, or None."""
+
+    @property
+    def subscriptions(self) -> SubscriptionsPort | None:
+        """Those of topics, or None."""
 
     def enter(self, state: State) -> None:
         """Enter the next state."""

@@ -22,12 +22,12 @@ from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.references import ReferenceTables
 from txremote.refs.received import settled
 from txremote.wire.brine import protocol_error
-from txremote.wire.consts import MSG_EXCEPTION, MSG_REQUEST
+from txremote.wire.consts import HANDLE_EVENTS, HANDLE_ITEMS, MSG_EXCEPTION, MSG_REQUEST
 from txremote.wire.decoder import MessageDecoder
 from txremote.wire.exceptions import load_exception
 from txremote.wire.framing import Oversize
 from txremote.wire.limits import Limits
-from txremote.wire.messages import Dialect, items_number, open_envelope, peek, sniff
+from txremote.wire.messages import Dialect, open_envelope, peek, pushed_number, sniff
 
 
 class MessageReader:
@@ -115,10 +115,16 @@ class MessageReader:
         self._call_lost(kind, number, sender, lost)
 
     def _stream_lost(self, data: bytes, kind: int, pos: int, error: RemoteProtocolError) -> None:
-        """Fail the stream whose items a message has that cannot be decoded, if it has any."""
-        streams = self._inbound.connection.streams
-        if streams is not None and kind == MSG_REQUEST:
-            streams.lost(items_number(data, pos, self._decoder.uncounted), error)
+        """Fail the stream or subscription whose items a message has that cannot be decoded."""
+        connection = self._inbound.connection
+        streams, subscriptions = connection.streams, connection.subscriptions
+        if kind != MSG_REQUEST or (streams is None and subscriptions is None):
+            return
+        handler, number = pushed_number(data, pos, self._decoder.uncounted) or (0, 0)
+        if handler == HANDLE_ITEMS and streams is not None:
+            streams.lost(number, error)
+        elif handler == HANDLE_EVENTS and subscriptions is not None:
+            subscriptions.lost(number, error)
 
     def _first_dialect(self, data: bytes) -> Dialect:
         """Learn the dialect from the first message of the peer's."""

@@ -31,11 +31,11 @@ from txremote.refs.netref import (
     read,
 )
 from txremote.refs.operators import BINARY
-from txremote.refs.reading import is_stream, stream_items_here
+from txremote.refs.reading import PUSHED, is_stream, stream_items_here
 from txremote.refs.reference import RemoteReference
 from txremote.refs.remote_signatures import parse_signature
 from txremote.refs.value_calls import Arguments, note_plans
-from txremote.wire.consts import HANDLE_OLDSLICING, HANDLE_PICKLE, STREAM_CLASS, IdPack
+from txremote.wire.consts import HANDLE_OLDSLICING, HANDLE_PICKLE, IdPack
 from txremote.wire.naming import class_name, with_article
 from txremote.wire.plain import ATOMS
 from txremote.wire.value_shapes import is_value_class
@@ -288,7 +288,7 @@ def netref_class(
         if type(name) is not str or name in _OWN:
             continue
         if name.startswith("__") and name.endswith("__"):
-            special = _make_special(name, doc, pack[0] == STREAM_CLASS)
+            special = _make_special(name, doc, pack[0] in PUSHED)
             if name == "__call__" and (told := parse_signature(signatures.get(name))) is not None:
                 namespace["__signature__"] = told  # for inspect, which would compare and hash it
             is_sure = listed_are_methods or name in _CALLED

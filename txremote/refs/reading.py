@@ -8,12 +8,20 @@ the stream: the peer closes it. `txremote.peer.incoming` keeps what has come.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
 
 from txremote.refs.ports import Answer
-from txremote.wire.consts import FEATURE_STREAMS, STREAM_CLASS
+from txremote.wire.consts import (
+    FEATURE_STREAMS,
+    FEATURE_TOPICS,
+    STREAM_CLASS,
+    SUBSCRIPTION_CLASS,
+)
+
+#: The classes whose items are pushed, and the extension that a peer has which pushes them.
+PUSHED: Final = {STREAM_CLASS: FEATURE_STREAMS, SUBSCRIPTION_CLASS: FEATURE_TOPICS}
 
 
 class IncomingStream(Protocol):
@@ -39,6 +47,13 @@ def is_stream(found: Any) -> bool:
         and found._pack[0] == STREAM_CLASS
         and FEATURE_STREAMS in found._connection.features
     )
+def is_stream(reference: Any) -> bool:
+    """
+    Tell whether a `RemoteReference` is one to a stream, or to a subscription of a topic, of a peer
+    that pushes them.
+    """
+    feature = PUSHED.get(reference._pack[0])
+    return feature is not None and feature in reference._connection.features
 
 
 async def items_of(asked: Any, keeps: bool = False) -> AsyncIterator[Any]:

@@ -1,7 +1,7 @@
 """
 `Event`: one event, and the messages that carry it, each made once.
 
-A message of ours that nobody answers may have any number, and this one has 0. It names the topic by
+A message that nobody answers may have any number, and this one has -1. It names the topic by
 a *channel*, a number that is the topic's own in this process. So all subscribers of a dialect are
 sent the same bytes (`Form`), and to publish is to write one `bytes` to each transport. A connection
 with several subscriptions of a topic needs as many channels to tell them apart: its second one
@@ -27,6 +27,9 @@ from txremote.wire.consts import HANDLE_EVENTS
 from txremote.wire.framing import compress_frame, frame_chunks
 from txremote.wire.messages import Dialect, request_head
 
+#: The number of each EVENTS: one that no call has, for a peer that cannot read it says so.
+EVENTS_NUMBER: Final = -1
+
 # The arguments are a boxed tuple, whose items are the boxed channel, the boxed key and the event.
 _ARGUMENTS: Final = request_head(HANDLE_EVENTS) + TUPLE_HEAD + tuple_head(3) + VALUE_HEAD
 
@@ -43,7 +46,7 @@ class Form:
     __slots__ = ("compress", "head")
 
     def __init__(self, dialect: Dialect, channel: int, compress: bool) -> None:
-        self.head = dialect.request + dump_int(0) + _ARGUMENTS + dump_int(channel)
+        self.head = dialect.request + dump_int(EVENTS_NUMBER) + _ARGUMENTS + dump_int(channel)
         self.compress = compress
 
 

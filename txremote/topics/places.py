@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from txremote.refs.clock import EventLoop
 from txremote.refs.ports import RequestContext
-from txremote.refs.reactorthread import in_reactor, reactor_here
+from txremote.refs.reactorthread import in_reactor, reactor_here, runs_asyncio_alone
 
 Enter = Callable[[Callable[[], object]], object]
 
@@ -70,12 +70,10 @@ def place_here() -> Place:
 
 def loop_here() -> Place | None:
     """Return the place of the loop that runs in this thread."""
-    reactor = reactor_here()
-    if reactor is not None:
-        return Place(reactor, partial(in_reactor, reactor))
     loop = asyncio._get_running_loop()
-    if loop is None:
-        return None
+    if loop is None or not runs_asyncio_alone():
+        reactor = reactor_here()
+        return None if reactor is None else Place(reactor, partial(in_reactor, reactor))
     known: EventLoop | None = getattr(loop, "_txremote_loop", None)
     if known is not None:  # connections live in it
         return Place(known, partial(in_reactor, known))

@@ -9,7 +9,7 @@ on the events are pushed (`txremote.peer.event_flows`). A program reads one of i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from txremote.gate.exposure import EXPOSED_MARK
 from txremote.topics.event import Form
@@ -18,9 +18,6 @@ from txremote.topics.subscriber import Subscriber
 from txremote.wire.messages import Dialect
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-#: What a reference to a `Subscription` has for its class.
-SUBSCRIPTION: Final = "txremote.topics.subscription.Subscription"
 
 
 def open_to_peers(function: F) -> F:
@@ -49,6 +46,9 @@ class Subscription:
     """
 
     __slots__ = ("__weakref__", "_holds", "_reader", "_subscriber", "topic")
+
+    # how a reference to one is known, wherever this module is
+    __module__ = "txremote"
 
     def __init__(self, subscriber: Subscriber, topic: HasChannels, holds: bool) -> None:
         self._subscriber = subscriber
@@ -92,7 +92,9 @@ class Subscription:
 
     async def __anext__(self) -> Any:
         assert self._reader is not None
-        return await self._reader.next_event()
+        event = self._reader.next_event()
+        del self  # a traceback, which may live on, does not keep the subscription
+        return await event
 
     async def aclose(self) -> None:
         """End it, as `close` does."""

@@ -91,10 +91,12 @@ FEATURE_KEEPALIVE: Final = "keepalive"
 #: Has operators: said only by a server that has some.
 FEATURE_OPERATIONS: Final = "operations"
 FEATURE_STREAMS: Final = "streams"
+FEATURE_TOPICS: Final = "topics"
 FEATURES: Final = (
     *(FEATURE_CANCEL, FEATURE_CALLPATH, FEATURE_RELEASE),
     *(FEATURE_STOPPING, FEATURE_DEADLINE, FEATURE_HALFWAY, FEATURE_VALUES),
     *(FEATURE_STREAMS, FEATURE_GRAPHS),
+    *(FEATURE_STREAMS, FEATURE_TOPICS),
 )
 #: What a peer may say that it knows; "trace" only while it traces.
 KNOWN_FEATURES: Final = frozenset((*FEATURES, FEATURE_KEEPALIVE, FEATURE_TRACE, FEATURE_OPERATIONS))
@@ -104,6 +106,8 @@ EXC_STOP_ITERATION: Final = 1
 
 #: The class of what is read as a stream, as the name in its id pack.
 STREAM_CLASS: Final = "txremote.Stream"
+#: Likewise of what `txremote.Topic.subscribe` gives.
+SUBSCRIPTION_CLASS: Final = "txremote.Subscription"
 
 #: ``(name, class id, instance id)``: how a reference is written on the wire.
 IdPack = tuple[str, int, int]

@@ -165,18 +165,21 @@ def open_request(data: bytes, pos: int, budget: Budget) -> tuple[int, int]:
     return handler, end
 
 
-def items_number(data: bytes, pos: int, budget: Budget) -> int | None:
-    """Return the stream's number in the arguments of an ITEMS, None if they are another's."""
+def pushed_number(data: bytes, pos: int, budget: Budget) -> tuple[int, int] | None:
+    """
+    Return the handler and the first argument of an ITEMS, which is the stream's number, or of
+    an EVENTS, which is its channel; None of another request.
+    """
     try:
         handler, at = open_request(data, pos, budget)
-        if handler != consts.HANDLE_ITEMS:
+        if handler not in (consts.HANDLE_ITEMS, consts.HANDLE_EVENTS):
             return None
         # the pair of a number and the items stands in brine, or is boxed
         at += 3 if data[at : at + 2] == VALUE_HEAD else 5
         number, _end = load_value(data, at, 1, budget)
     except (RemoteProtocolError, IndexError, struct.error):
         return None
-    return number if type(number) is int else None
+    return (handler, number) if type(number) is int else None
 
 
 def request_head(handler: int) -> bytes:

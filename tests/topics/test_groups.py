@@ -1,0 +1,59 @@
+"""
+The subscribers of a place: order, and one that fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from txremote.topics.event import Event
+from txremote.topics.groups import Group
+from txremote.topics.places import Place
+from txremote.topics.sinks import LocalCallback
+from txremote.topics.subscriber import Subscriber
+from txremote.topics.waiting_events import WaitingEvents
+
+
+def test_events_reach_a_place_by_its_way_in_and_those_who_were_there() -> None:
+    entered: list[Callable[[], object]] = []
+    group = Group(Place("thread", entered.append))
+    got: list[Any] = []
+
+    def joined(name: str) -> None:
+        member = Subscriber(
+            group.place, WaitingEvents("drop-oldest", 5), None, None, lambda _gone: None
+        )
+        member.start(LocalCallback(lambda event: got.append((name, event))))
+        group.members[member] = None
+
+    joined("early")
+    handed = group.hand_out(Event(None, 1, b"x"))
+    joined("late")
+    group.do(handed)
+    assert got == []
+    entered.pop()()
+    assert got == [("early", 1)]
+
+
+def test_a_subscriber_that_breaks_ends_and_the_others_get_the_event() -> None:
+    class Broken:
+        def take(self, event: Event) -> bool:
+            raise ValueError("broken")
+
+        def missed(self, missed: object) -> None: ...
+
+        def ended(self, error: object) -> None:
+            ends.append(error)
+
+    ends: list[object] = []
+    got: list[Any] = []
+    group = Group(Place(None, lambda function: function()))
+    for sink in (Broken(), LocalCallback(got.append)):
+        member = Subscriber(
+            group.place, WaitingEvents("drop-oldest", 5), None, None, lambda _gone: None
+        )
+        member.start(sink)
+        group.members[member] = None
+    group.do(group.hand_out(Event(None, 1, b"x")))
+    assert (got, ends) == ([1], [None])

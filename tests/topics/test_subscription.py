@@ -1,0 +1,139 @@
+"""
+Subscriptions that a loop of the topic's own program reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, ensureDeferred
+
+from txremote.errors import SubscriberTooSlow
+from txremote.topics.subscription import Subscription
+from txremote.topics.topic import Topic
+
+
+async def read(subscription: Subscription, into: list[Any]) -> None:
+    async for event in subscription:
+        into.append(event)
+
+
+def reading(topic: Topic, most: int | None = None, **options: Any) -> tuple[list[Any], Any]:
+    """Return the list of the events that a loop reads, and the Deferred of the loop's end."""
+    events: list[Any] = []
+
+    async def run() -> None:
+        async for event in topic.subscribe(**options):
+            events.append(event)
+            if len(events) == most:
+                break
+
+    return events, ensureDeferred(run())
+
+
+def test_a_loop_reads_what_came_before_it_began_and_what_comes() -> None:
+    topic = Topic(retain=True)
+    topic.publish(0)
+    subscription = topic.subscribe()
+    topic.publish(1)
+    events: list[Any] = []
+    ended = ensureDeferred(read(subscription, events))
+    topic.publish([2])
+    assert events == [0, 1, [2]]
+    topic.close()
+    assert ended.called
+    assert topic.stats().delivered == 3
+
+
+def test_a_loop_that_is_left_has_unsubscribed() -> None:
+    topic = Topic()
+    events, ended = reading(topic, most=2)
+    for number in range(5):
+        topic.publish(number)
+    assert (events, ended.called) == ([0, 1], True)
+    assert topic.stats().subscribers == 0
+
+
+def test_a_loop_that_is_cancelled_or_closed_ends() -> None:
+    topic = Topic()
+    _events, ended = reading(topic)
+    ended.addErrback(lambda _cancelled: None)
+    ended.cancel()
+    assert topic.stats().subscribers == 0
+    subscription = topic.subscribe()
+    events: list[Any] = []
+    ended = ensureDeferred(read(subscription, events))
+    subscription.close()
+    assert ended.called
+    assert repr(subscription) == "<Subscription (ended)>"
+
+
+def test_a_loop_that_waits_for_something_else_gets_what_its_topic_keeps() -> None:
+    topic = Topic(buffer=2)
+    gate: Deferred[None] = Deferred()
+    events: list[Any] = []
+    told: list[Any] = []
+    subscription = topic.subscribe(missed=lambda *args: told.append(args))
+
+    async def slow() -> None:
+        async for event in subscription:
+            events.append(event)
+            if event == 0:
+                await gate
+
+    ensureDeferred(slow())
+    for number in range(6):
+        topic.publish(number)
+    assert topic.stats().lagging == 1
+    gate.callback(None)
+    assert events == [0, 4, 5]
+    assert told == [(3, "the subscriber was too slow")]
+    assert subscription.missed == 3
+
+
+def test_a_slow_loop_can_be_cut_off() -> None:
+    topic = Topic(buffer=1, slow="disconnect")
+    subscription = topic.subscribe()
+    events = aiter(subscription)
+    for number in range(2):
+        topic.publish(number)
+
+    async def first() -> Any:
+        return await anext(events)
+
+    failure = ensureDeferred(first())
+    failed: list[Any] = []
+    failure.addErrback(failed.append)
+    failed[0].trap(SubscriberTooSlow)
+    assert topic.stats().subscribers == 0
+
+
+def test_a_task_of_asyncio_reads_as_well() -> None:
+    async def main() -> list[Any]:
+        topic = Topic()
+        events: list[Any] = []
+        task = asyncio.create_task(read(topic.subscribe(), events))
+        await asyncio.sleep(0)
+        topic.publish(1)
+        # from another thread
+        await asyncio.to_thread(topic.publish, 2)
+        await asyncio.sleep(0)
+        topic.close()
+        await task
+        return events
+
+    assert asyncio.run(main()) == [1, 2]
+
+
+def test_one_loop_reads_a_subscription_and_none_one_of_a_callback() -> None:
+    topic = Topic()
+    for subscription in (topic.subscribe(print), aiter(topic.subscribe())):
+        with pytest.raises(RuntimeError, match="read already, or has a callback"):
+            aiter(subscription)
+
+
+def test_a_plain_for_is_refused_in_a_sentence() -> None:
+    with pytest.raises(TypeError, match="give subscribe"):
+        iter(Topic().subscribe())

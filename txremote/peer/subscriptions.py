@@ -1,0 +1,169 @@
+"""
+`Subscriptions`: those of one connection, in both directions.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from txremote.errors import RemoteProtocolError
+from txremote.peer.calling import Serving
+from txremote.peer.event_flows import EventFlow
+from txremote.peer.incoming_events import IncomingEvents
+from txremote.peer.lasting import Unlimited
+from txremote.refs.netref import is_base_netref
+from txremote.refs.reference import RemoteReference
+from txremote.topics.places import place_of
+from txremote.topics.subscription import HasChannels, Subscription
+from txremote.wire.naming import class_name, with_article
+
+
+def serve_subscription(
+    serving: Serving, obj: object, number: object, events: object, size: object
+) -> Unlimited:
+    """Begin to send the events of a subscription (SUBSCRIBE); they end with the answer."""
+    if is_base_netref(obj) or type(obj) is RemoteReference:
+        raise TypeError(
+            "the subscription is of a third peer's topic: subscribe here, and publish its events "
+            "in a topic of your own"
+        )
+    serving.policy.check_reference(obj)
+    if type(obj) is not Subscription:
+        name = with_article(class_name(type(obj)))
+        raise TypeError(f"{name} is no subscription, which Topic.subscribe gives")
+    if type(number) is not int or type(events) is not int or type(size) is not int:
+        raise TypeError("SUBSCRIBE takes a subscription, a number, events and bytes of credit")
+    if events < 1 or size < 1:
+        raise ValueError(f"a subscription with credit for {events} events and {size} bytes")
+    subscriber = obj.subscriber
+    connection = serving.connection
+    if subscriber.over:
+        raise ValueError("the subscription has ended: subscribe again")
+    if subscriber.sink is not None:
+        raise ValueError("the subscription is read already, or has a callback")
+    if subscriber.place.key != place_of(connection.executor).key:
+        raise ValueError(
+            "the subscription was made for another thread's loop: call subscribe() in the method "
+            "that returns it"
+        )
+    return connection.subscriptions_begun().send(obj, number, events, size)  # type: ignore[no-any-return]
+
+
+class Subscriptions:
+    """
+    The subscriptions of one connection that are under way.
+
+    Attributes:
+        connection: It.
+    """
+
+    __slots__ = ("_by_channel", "_drained", "_flows", "_incoming", "_numbers", "connection")
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self._numbers = count()
+        self._incoming: dict[int, IncomingEvents] = {}
+        self._by_channel: dict[int, IncomingEvents] = {}
+        self._flows: dict[int, EventFlow] = {}  # by channel
+        self._drained: dict[EventFlow, None] = {}  # those that wait for the transport, in order
+
+    # -- of the peer's topics
+
+    def open(self, reference: object, keeps: bool) -> IncomingEvents:
+        """Begin to read a subscription; see `txremote.refs.reading.stream_items`."""
+        number = next(self._numbers)
+        incoming = self._incoming[number] = IncomingEvents(self, number, keeps)
+        incoming.ask(reference)
+        return incoming
+
+    def close(self, incoming: IncomingEvents) -> None:
+        """Forget one: it has ended."""
+        self._incoming.pop(incoming.number, None)
+        channel = incoming.channel
+        if channel is not None and self._by_channel.get(channel) is incoming:
+            del self._by_channel[channel]
+
+    def receive(self, args: object, size: int) -> None:
+        """
+        Take in EVENTS. Those of a subscription that was left are dropped.
+
+        Raises:
+            RemoteProtocolError: they are more than there was credit for.
+        """
+        if type(args) is not tuple or not args or type(args[0]) is not int:
+            return
+        channel = args[0]
+        if len(args) == 2:
+            self._opened(channel, args[1])
+            return
+        incoming = self._by_channel.get(channel)
+        if incoming is None:
+            return
+        try:
+            self.connection.tables.check_noted()
+        except (KeyError, ValueError) as error:
+            incoming.fail(error.with_traceback(None))
+            return
+        if len(args) == 3:
+            incoming.receive(args[2], size)
+        elif len(args) == 4:
+            incoming.missed(args[1], args[2])
+
+    def _opened(self, channel: int, number: object) -> None:
+        self._by_channel.pop(channel, None)
+        incoming = self._incoming.get(number) if type(number) is int else None
+        if incoming is not None:
+            incoming.channel = channel
+            self._by_channel[channel] = incoming
+
+    def lost(self, channel: int, error: RemoteProtocolError) -> None:
+        """Fail a subscription of which a message could not be read."""
+        incoming = self._by_channel.get(channel)
+        if incoming is not None:
+            incoming.fail(error)
+
+    # -- of this side's topics
+
+    def send(self, subscription: Subscription, number: int, events: int, size: int) -> Unlimited:
+        """Begin to send the events of a subscription."""
+        channel = self._free_channel(subscription.topic)
+        flow = EventFlow(self.connection, subscription, channel, events, size)
+        self._flows[channel] = flow
+        return flow.begin(number)
+
+    def _free_channel(self, topic: HasChannels) -> int:
+        """Return the topic's first channel that this connection does not use."""
+        for place in count():
+            channel = topic.channel(place)
+            if channel not in self._flows:
+                return channel
+        raise AssertionError
+
+    def forget(self, flow: EventFlow) -> None:
+        """Forget one: it has ended."""
+        self._flows.pop(flow.channel, None)
+        self._drained.pop(flow, None)
+
+    def allow(self, channel: object, events: object, size: object) -> None:
+        """Take in EVENT_CREDIT. That of a subscription that has ended is of no interest."""
+        flow = self._flows.get(channel) if type(channel) is int else None
+        if flow is None:
+            return
+        if type(events) is int and type(size) is int and events >= 0 and size >= 0:
+            flow.allow(events, size)
+
+    def when_drained(self, flow: EventFlow) -> None:
+        """Have a flow go on when the transport takes more."""
+        self._drained[flow] = None
+        self.connection.outbox.when_room = self._go_on
+
+    def _go_on(self) -> None:
+        waiting, self._drained = self._drained, {}
+        for flow in waiting:
+            flow.go_on()
+
+    def end_all(self, error: Exception) -> None:
+        """End those that the peer reads: this side is about to stop."""
+        for flow in list(self._flows.values()):
+            flow.subscription.subscriber.end(error)
