@@ -37,6 +37,8 @@ from txremote.wire.consts import (
     HANDLE_DEL,
     HANDLE_DELATTR,
     HANDLE_DIR,
+    HANDLE_EVENT_CREDIT,
+    HANDLE_EVENTS,
     HANDLE_FORGET,
     HANDLE_GETATTR,
     HANDLE_GETROOT,
@@ -493,10 +495,12 @@ def test_a_handler_that_nobody_knows_is_a_key_error_and_the_connection_lives(
 
 
 def test_every_handler_of_the_protocol_is_there() -> None:
-    assert set(HANDLERS) == {*range(1, 21), *range(64, 80)}
-    keeping = (HANDLE_KEEP, HANDLE_FORGET)
+    assert set(HANDLERS) == {*range(1, 21), *range(64, 83)}
     unanswered = [number for number, kind in HANDLERS.items() if not kind.answered]
-    assert unanswered == [HANDLE_CLOSE, HANDLE_TRACE, HANDLE_ITEMS, HANDLE_CREDIT, *keeping]
+    assert unanswered == [
+        *(HANDLE_CLOSE, HANDLE_TRACE, HANDLE_ITEMS, HANDLE_CREDIT),
+        *(HANDLE_KEEP, HANDLE_FORGET, HANDLE_EVENTS, HANDLE_EVENT_CREDIT),
+    ]
 
 
 def test_a_request_whose_entry_says_nothing_is_counted_runs_as_calls_do_and_stays_here(

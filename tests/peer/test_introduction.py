@@ -33,7 +33,7 @@ from txremote.wire.consts import (
 from txremote.wire.framing import frame
 
 EVERYTHING = {"cancel", "callpath", "release", "stopping", "deadline", "halfway", "keepalive"}
-EVERYTHING |= {"values", "streams", "graphs"}
+EVERYTHING |= {"values", "streams", "graphs", "topics"}
 
 
 def test_the_connecting_side_asks_for_the_root_and_introduces_itself_at_once() -> None:

@@ -45,9 +45,10 @@ def test_extensions_are_new_handler_numbers() -> None:
         "CREDIT",
         "KEEP",
         "FORGET",
+        *("SUBSCRIBE", "EVENTS", "EVENT_CREDIT"),
     ]
     assert set(ours) == {*(f"HANDLE_{name}" for name in names), "LABEL_EXTENDED", "LABEL_PROMISE"}
-    assert sorted(ours.values()) == [5, 6, 64, 65, 66, 67, 68, 69, *range(70, 80)]
+    assert sorted(ours.values()) == [5, 6, 64, 65, 66, 67, 68, 69, *range(70, 83)]
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)

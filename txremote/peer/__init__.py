@@ -10,6 +10,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``pending_calls``  our requests that wait for an answer; ``outbound`` sends them
 ``exports``        objects of ours that the peer holds; ``imports`` the peer's that we hold
 ``backpressure``, ``timeouts``, ``closing``  what stops it, bounds it in time, and ends it
+``event_flows``  events of our topics that the peer reads
 ``executor``       the seam for drivers: where requests run and results fire
 ``context``        `current_call`
 ``abandoned``  generators that their reader leaves before the end
@@ -30,6 +31,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``halfway``  `Halfway`: how far a path came at its owner, where it goes on elsewhere
 ``hooks``  a service's hooks, ``on_connect`` and ``on_disconnect``: called, waited for, logged
 ``immediate``  executor, driver and guard of a connection in memory
+``incoming_events``  events of a peer's topic that are read here
 ``incoming``  streams of the peer's that are read here, and all of a connection
 ``introduction``  how the connecting side introduces itself
 ``kept``  results that the peer's further calls use, and those calls until they can begin
@@ -45,6 +47,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``request``  one request of the peer: where it runs, and how it gets its answer
 ``stock_copying``  copies of a stock peer's objects, for parameters that are annotated as values
 ``stock_wanted``  what an annotation wants of a stock peer's objects
+``subscriptions``  `Subscriptions`: those of one connection, in both directions
 ``tls_words``  why TLS has failed, in words, from what OpenSSL or Python's ssl says
 ``turns``  long work of connections, a slice in each turn of the reactor
 ``variables``  a connection's context variables

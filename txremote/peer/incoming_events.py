@@ -170,8 +170,9 @@ class IncomingEvents:
         """Leave them, if they have not ended. Any thread, a finalizer too."""
         if self._end is None:
             # not at once: the garbage collector may have come here, in the middle of anything
-            self._subscriptions.connection.executor.soon(self._left)
+            self._subscriptions.connection.executor.soon(self.leave_now)
 
-    def _left(self) -> None:
+    def leave_now(self) -> None:
+        """Leave them, if they have not ended. In the connection's context."""
         self._queue.clear()
         self.fail(CancelledError())

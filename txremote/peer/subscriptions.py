@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -11,7 +12,7 @@ from txremote.errors import RemoteProtocolError
 from txremote.peer.calling import Serving
 from txremote.peer.event_flows import EventFlow
 from txremote.peer.incoming_events import IncomingEvents
-from txremote.peer.lasting import Unlimited
+from txremote.peer.lasting import Lasting, Unlimited
 from txremote.refs.netref import is_base_netref
 from txremote.refs.reference import RemoteReference
 from txremote.topics.places import place_of
@@ -21,7 +22,7 @@ from txremote.wire.naming import class_name, with_article
 
 def serve_subscription(
     serving: Serving, obj: object, number: object, events: object, size: object
-) -> Unlimited:
+) -> Lasting:
     """Begin to send the events of a subscription (SUBSCRIBE); they end with the answer."""
     if is_base_netref(obj) or type(obj) is RemoteReference:
         raise TypeError(
@@ -47,7 +48,7 @@ def serve_subscription(
             "the subscription was made for another thread's loop: call subscribe() in the method "
             "that returns it"
         )
-    return connection.subscriptions_begun().send(obj, number, events, size)  # type: ignore[no-any-return]
+    return Lasting(partial(connection.subscriptions_begun().send, obj, number, events, size))
 
 
 class Subscriptions:

@@ -41,19 +41,14 @@ class IncomingStream(Protocol):
 
 
 def is_stream(found: Any) -> bool:
-    """Tell whether an object is a reference to a stream, of a peer that sends streams."""
-    return (
-        hasattr(type(found), "_pack")
-        and found._pack[0] == STREAM_CLASS
-        and FEATURE_STREAMS in found._connection.features
-    )
-def is_stream(reference: Any) -> bool:
     """
-    Tell whether a `RemoteReference` is one to a stream, or to a subscription of a topic, of a peer
+    Tell whether an object is a reference to a stream, or to a subscription of a topic, of a peer
     that pushes them.
     """
-    feature = PUSHED.get(reference._pack[0])
-    return feature is not None and feature in reference._connection.features
+    if not hasattr(type(found), "_pack"):
+        return False
+    feature = PUSHED.get(found._pack[0])
+    return feature is not None and feature in found._connection.features
 
 
 async def items_of(asked: Any, keeps: bool = False) -> AsyncIterator[Any]:

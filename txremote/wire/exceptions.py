@@ -47,7 +47,7 @@ _REMOTE_MARK = "========= Remote Traceback "
 # peer lost some other connection, and this one is as it was. CallCut is: its server says so.
 _REBUILT = frozenset(
     "RemoteProtocolError NotSendable AsyncResultTimeout DeadReferenceError ServerStopping "
-    "CallCut WrongValue".split()
+    "CallCut SubscriberTooSlow WrongValue".split()
 )
 
 # "<Thing object at 0x7f...>", and "<DelayedCall 0x7f...>"

@@ -1,0 +1,76 @@
+"""
+What SUBSCRIBE takes, and what it refuses.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from txremote import Service, Topic, exposed
+from txremote.testing import connected_pair
+from txremote.wire.consts import HANDLE_EVENT_CREDIT, HANDLE_SUBSCRIBE
+
+
+class Feed(Service):
+    """Has a topic, and subscriptions that cannot be read."""
+
+    exposed_topic = Topic()
+
+    @exposed
+    def used(self) -> Any:
+        return aiter(self.exposed_topic.subscribe())
+
+    @exposed
+    def over(self) -> Any:
+        subscription = self.exposed_topic.subscribe()
+        subscription.close()
+        return subscription
+
+    @exposed
+    def itself(self) -> Any:
+        return self
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "says"),
+    [
+        ("used", (0, 1, 1), "is read already, or has a callback"),
+        ("over", (0, 1, 1), "has ended: subscribe again"),
+        ("itself", (0, 1, 1), "is no subscription, which Topic.subscribe gives"),
+        ("topic.subscribe", (0, 0, 1), "with credit for 0 events and 1 bytes"),
+        ("topic.subscribe", ("x", 1, 1), "takes a subscription, a number"),
+    ],
+)
+def test_subscribe_says_why_it_refuses(name: str, args: Any, says: str) -> None:
+    pair = connected_pair(server_root=Feed)
+    path: Any = pair.client.root
+    for part in name.split("."):
+        path = getattr(path, part)
+    reference = pair.result(path())
+    with pytest.raises((TypeError, ValueError), match=says):
+        pair.result(pair.client.request(HANDLE_SUBSCRIBE, reference, *args))
+
+
+def test_a_third_peers_subscription_is_refused_in_a_sentence() -> None:
+    owner = connected_pair(server_root=Feed)
+    subscription = owner.result(owner.client.root.topic.subscribe())
+
+    class Middle(Service):
+        @exposed
+        def given(self) -> Any:
+            return subscription
+
+    pair = connected_pair(server_root=Middle)
+    reference = pair.result(pair.client.root.given())
+    with pytest.raises(TypeError, match="of a third peer's topic"):
+        pair.result(pair.client.request(HANDLE_SUBSCRIBE, reference, 0, 1, 1))
+
+
+@pytest.mark.parametrize("args", [(), (0,), (0, 1), ("x", 1, 1), (7, 1, 1), (7, -1, "x")])
+def test_credit_for_nothing_is_no_error(args: Any) -> None:
+    pair = connected_pair(server_root=Feed)
+    pair.server.subscriptions_begun()
+    pair.client.outbound.send_oneway(HANDLE_EVENT_CREDIT, *args)
+    pair.result(pair.client.ping())
