@@ -19,8 +19,10 @@ from typing import Any, Final
 
 from twisted.application.service import MultiService, Service as TwistedService
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
 
+from txremote.buses.host import ENVIRONMENT, HostBus, serve, socket_path
 from txremote.daemon.hosting import cannot_listen, refuse, sites_of
 from txremote.daemon.registering import Entry, places_of, registering
 from txremote.daemon.resolve import Resolved
@@ -75,6 +77,7 @@ class Supervisor(MultiService):
         self._trigger: object = None
         self._stopping: Deferred[None] | None = None
         self._environ: dict[str, str] = {}
+        self._bus: HostBus | None = None
         self.monitor = WorkersMonitor(loop, can_write=self._plan.admin_write)
         self._loop: EventLoop = loop
         self.crew = Crew(
@@ -139,7 +142,18 @@ class Supervisor(MultiService):
     def _begin(self) -> None:
         if self._stopping is None:
             self._handle_signals()
+            self._serve_bus()
             self.crew.start()
+
+    def _serve_bus(self) -> None:
+        """Serve the bus of the host's topics, unless another process does: workers come and go."""
+        try:
+            path = socket_path()
+            self._bus = serve(path, self._reactor)
+        except (OSError, CannotListenError) as problem:
+            _log.warn("the workers' topics are not joined: {why}", why=str(problem))
+        else:
+            self._environ[ENVIRONMENT] = path
 
     def _spawn(self, worker: WorkerProcess) -> None:
         launch = Launch(
@@ -190,6 +204,8 @@ class Supervisor(MultiService):
         closed = self._sockets.close()
         await self.crew.stop()
         await closed
+        if self._bus is not None:
+            await self._bus.stop()
         self._systemd.stopService()
         for each in self._registering:
             await maybeDeferred(each.stopService)
