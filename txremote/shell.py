@@ -44,7 +44,9 @@ def reach_in_script(server: Server) -> BlockingConnection:
     name = server.name if server.checked else server.name.unchecked()
     config = {"sync_request_timeout": server.timeout}
     try:
-        conn = connect_named(name, VoidService, config, timeout=server.timeout)
+        conn = connect_named(
+            name, VoidService, config, timeout=server.timeout, registry=server.registry
+        )
     except Exception as problem:
         raise not_connected(server, problem) from None
     try:

@@ -19,6 +19,7 @@ closed.
 ``driver``  how a script waits, and which thread may send requests
 ``executor``  `ScriptExecutor`: where the peer's requests run in a script
 ``factory``  making blocking connections
+``finding``  `connect("registry:NAME")`: a registry is asked by the thread that waits
 ``inbox``  the inbox: what has arrived and has not been run, and the threads that sleep beside it
 ``keeper``  the thread that makes the connections of a client that reconnects
 ``live_root``  the root of a client that reconnects, as a netref

@@ -33,6 +33,8 @@ def dialler(
     seconds = min(timeout, float(options.get("timeout", timeout)))
     if name.kind == OTHER:
         raise unknown_kind(name.text)
+    if name.kind == "registry":
+        raise ValueError(f"{name.text} is no single place: connect() takes it")
     if name.kind == "unix":
         return lambda: SocketChannel(SocketStream.unix_connect(name.path, timeout=seconds).sock)
     for option in ("bindAddress", "endpoint"):

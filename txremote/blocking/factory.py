@@ -17,6 +17,7 @@ from txremote.blocking.channel import ByteChannel, PipeChannel, SocketChannel, T
 from txremote.blocking.connection import BlockingConnection, drive
 from txremote.blocking.defaults import config_of_script
 from txremote.blocking.dialler import dialler
+from txremote.blocking.finding import connect_found
 from txremote.blocking.refused import refused
 from txremote.blocking.sockets import CONNECT_TIMEOUT, begin_tls, load_certificates, open_socket
 from txremote.blocking.streams import (
@@ -40,6 +41,7 @@ from txremote.peer.dialling import (
     unanswered,
 )
 from txremote.refs.threadguard import refuse_in_reactor
+from txremote.registry.dialled import check_no_registry
 from txremote.servername import ServerName, server_name
 from txremote.service import VoidService, check_service, config_of, instantiate
 from txremote.wire.messages import dialect_named
@@ -135,6 +137,7 @@ def connect(
     config: Config = None,
     ipv6: bool = False,
     keepalive: bool | int = False,
+    registry: str | None = None,
 ) -> BlockingConnection:
     """
     Connect to a server over TCP (``rpyc.connect``), or, without a port, by its name.
@@ -146,15 +149,21 @@ def connect(
         port: 1 to 65535.
         service: This side's service, a class or an instance.
         keepalive: Whether TCP's keepalive is on, or its seconds.
+        registry: The URL of the registry that ``"registry:NAME"`` is looked up in; None: that of
+            ``$TXREMOTE_REGISTRY``.
 
     Raises:
-        OSError: it cannot be reached.
+        OSError: it cannot be reached; `NotServed` or `RegistryUnreachable` where a registry was
+            asked.
         EOFError: it hung up, or speaks another protocol.
         AsyncResultTimeout: it did not answer within `CONNECT_TIMEOUT` seconds.
         ValueError: there is no port, and ``host`` names no server.
     """
     if port is None:
-        return connect_named(server_name(host), service, config, keepalive=keepalive)
+        return connect_named(
+            server_name(host), service, config, keepalive=keepalive, registry=registry
+        )
+    check_no_registry(registry, host)
     return _establish(lambda: SocketChannel(_dial(host, port, ipv6, keepalive)), service, config)
 
 
@@ -165,10 +174,21 @@ def connect_named(
     *,
     timeout: float = CONNECT_TIMEOUT,
     keepalive: bool | int = False,
+    registry: str | None = None,
 ) -> BlockingConnection:
-    """Connect to a server by its name; ``timeout`` is in seconds. Raises as `connect` does."""
-    dial = dialler(name, timeout, keepalive)
-    return _establish(dial, service, config, timeout=timeout)
+    """
+    Connect to a server by its name; ``timeout`` is in seconds, ``registry`` the URL of the one that
+    a ``registry:`` name is looked up in. Raises as `connect` does.
+    """
+
+    def connect_to(place: ServerName, seconds: float) -> BlockingConnection:
+        dial = dialler(place, seconds, keepalive)
+        return _establish(dial, service, config, timeout=seconds)
+
+    if name.kind == "registry":
+        return connect_found(name, registry, connect_to, timeout)
+    check_no_registry(registry, name.text)
+    return connect_to(name, timeout)
 
 
 def _dial(host: str, port: int, ipv6: bool, keepalive: bool | int) -> socket.socket:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from txremote.blocking.connection import BlockingConnection
@@ -12,12 +12,16 @@ from txremote.blocking.factory import connect_named
 from txremote.blocking.keeper import Keeper, backoff
 from txremote.blocking.reconnecting_client import Clock, ReconnectingClient
 from txremote.config import ConnectionConfig
-from txremote.servername import server_name
+from txremote.errors import NotServed
+from txremote.eventloop.login_refusals import in_words
+from txremote.registry.dialled import check_login, check_no_registry
+from txremote.registry.urls import registry_url
+from txremote.servername import ServerName, server_name
 from txremote.service import VoidService, check_service
 
 
 def reconnecting(
-    server: str | Callable[[], BlockingConnection],
+    server: str | Sequence[str] | Callable[[], BlockingConnection],
     port: int | None = None,
     *,
     service: object = VoidService,
@@ -27,6 +31,7 @@ def reconnecting(
     wait_timeout: float | None = 30,
     retry_policy: Callable[[int], float] | None = None,
     serve: bool = False,
+    registry: str | None = None,
     clock: Clock | None = None,
 ) -> ReconnectingClient:
     """
@@ -35,14 +40,16 @@ def reconnecting(
     Args:
         server: How the server is named, such as ``"localhost:18861"``,
             ``"unix:/run/shop.sock"`` or ``"tls:example.com:18861"``; its host, if a port
-            follows; or a function that connects and returns the connection, such as
+            follows; ``"registry:NAME"``, or a list of names, of which each try takes the first
+            that can be reached; or a function that connects and returns the connection, such as
             ``lambda: ssl_connect("localhost", 18861, ca_certs="ca.pem")``.
         port: The server's port, after its host.
         service: This side's service on each connection, a class or an instance.
         config: Switches, as for `connect`.
         login: ``(user, password)``: ``root.login(user, password)`` is called on each
             connection, and the reference that it gives is the root from then on. If it
-            is refused there are no more tries.
+            is refused there are no more tries. Servers that a registry names have to show a
+            certificate of yours: ``registry:NAME:ca=FILE``, or ``hostname=NAME``.
         on_connect: Called with each new connection, after the login and before any
             other call is sent on it, in the client's own thread. An exception closes
             the connection and counts as a failed try; `UnauthorizedLogin` ends the trying.
@@ -52,6 +59,8 @@ def reconnecting(
         serve: Whether the client's thread serves the connection, as a `BgServingThread`
             does: callbacks come at once, and a lost connection is made again at once.
             Else both happen when a call is made or waits.
+        registry: The URL of the registry of ``registry:NAME``; None: that of
+            ``$TXREMOTE_REGISTRY``.
         clock: For tests.
 
     Raises:
@@ -59,7 +68,7 @@ def reconnecting(
         TypeError: The service is none; a function makes its own connection.
     """
     if callable(server):
-        if port is not None or service is not VoidService or config is not None:
+        if (port, config, registry) != (None, None, None) or service is not VoidService:
             raise TypeError(
                 "a function that connects gives the port, the service and the config itself"
             )
@@ -67,10 +76,12 @@ def reconnecting(
     else:
         check_service(service)
         config_of_script(config, depth=1)
-        name = server if port is None else f"{f'[{server}]' if ':' in server else server}:{port}"
-        named = server_name(name)
-        dialler(named)  # to refuse it now and not at each try
-        dial = partial(connect_named, named, service, config, keepalive=True)
+        names = [server] if isinstance(server, str) else list(server)
+        if port is not None:
+            names = [f"[{each}]:{port}" if ":" in each else f"{each}:{port}" for each in names]
+        name = ", ".join(names)
+        connect_each = partial(connect_named, service=service, config=config, keepalive=True)
+        dial = _dial_of(_checked(names, registry, login is not None), connect_each, registry)
     if wait_timeout is not None and not wait_timeout > 0:
         raise ValueError(
             f"wait_timeout is a positive number of seconds or None, not {wait_timeout!r}"
@@ -78,3 +89,44 @@ def reconnecting(
     client = ReconnectingClient(dial, name, wait_timeout, clock or Clock())
     Keeper(client, login, on_connect, retry_policy or backoff, serve).start()
     return client
+
+
+def _checked(names: list[str], registry: str | None, logs_in: bool) -> list[ServerName]:
+    """Return names taken apart. What is wrong with one is told now and not at each try."""
+    found = [server_name(name) for name in names]
+    if not found:
+        raise ValueError("a client needs at least one server")
+    for named in found:
+        if named.kind == "registry":
+            registry_url(registry)
+            if logs_in:
+                check_login(named)
+        else:
+            check_no_registry(registry, named.text)
+            dialler(named)
+    return found
+
+
+def _dial_of(
+    names: list[ServerName], connect: Callable[..., BlockingConnection], registry: str | None
+) -> Callable[[], BlockingConnection]:
+    """Return the function of a try: it takes the first server that can be reached, beginning with
+    the one that the last try has reached."""
+
+    def dial() -> BlockingConnection:
+        problems: list[str] = []
+        for named in list(names):
+            try:
+                conn = connect(named, registry=registry)
+            except Exception as error:
+                if len(names) == 1:
+                    raise
+                problems.append(f"{named.text}: {in_words(error)}")
+                last = error
+            else:
+                names.remove(named)
+                names.insert(0, named)
+                return conn
+        raise NotServed(f"no server was reached: {'; '.join(problems)}") from last
+
+    return dial
