@@ -88,7 +88,7 @@ async def test_scripts_try_one_server_after_the_other() -> None:
             assert client.root.count() == 2
         with (
             rpyc.reconnecting([gone, "tcp:127.0.0.1:1"], wait_timeout=0.5) as client,
-            pytest.raises(EOFError, match="not sent: .* no server was reached"),
+            pytest.raises(EOFError, match=r"not sent: .* no server was reached"),
         ):
             client.root.count()
 
