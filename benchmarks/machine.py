@@ -68,4 +68,5 @@ def describe() -> dict[str, str]:
         "loky": version("loky"),
         "distributed": version("distributed"),
         "plac": version("plac"),
+        "redis-py": version("redis"),
     }

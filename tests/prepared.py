@@ -26,6 +26,7 @@ import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -88,6 +89,7 @@ def _fork_for_ever(listener: socket.socket) -> Order:
     while True:
         for ready, _event in poll.poll():
             if ready == 0:
+                shutil.rmtree(os.path.dirname(sys.argv[1]))
                 os._exit(0)
             if ready == listener.fileno():
                 connection, _address = listener.accept()
@@ -221,8 +223,6 @@ def _forking() -> str:
     def end() -> None:
         process.stdin.close()
         process.wait()
-        os.unlink(path)
-        os.rmdir(os.path.dirname(path))
 
     atexit.register(end)
     return path

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -258,6 +259,31 @@ def test_streams_are_measured_beside_what_they_replace(name):
     assert {who: figures.error for who, figures in measured.items() if figures.error} == {}
     assert set(measured) == set(row.contestants)
     assert row.is_met(row.goal[0], measured) in (True, False)
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
+def test_events_to_many_are_measured_beside_a_loop_and_a_broker():
+    """Every subscriber has got every event."""
+    (row,) = [row for row in ROWS if row.name == "fan-out"]
+    measured = harness.run_row(row, Effort(rounds=1, seconds=0.01, quick=True))
+    assert {who: figures.error for who, figures in measured.items() if figures.error} == {}
+    assert set(measured) == set(row.contestants)
+    assert row.is_met(row.goal[0], measured) in (True, False)
+
+
+def test_the_floor_gives_out_events_as_long_as_ours():
+    """The frame that a bare loop writes has the size of a topic's message with the same event."""
+    from benchmarks.peers.floor_prepared import EVENT, FRAME
+    from benchmarks.peers.txr_topics import Bench
+
+    pair = connected_pair(server_root=Bench)
+    events = aiter(pair.result(pair.client.root.ticks.subscribe()))
+    reading = Deferred.fromCoroutine(anext(events))
+    pair.pump()
+    pair.server.transport.written.clear()
+    Bench.exposed_ticks.publish(EVENT)
+    assert [len(frame) for frame in pair.server.transport.written] == [len(FRAME)]
+    assert pair.result(reading) == EVENT
 
 
 @pytest.mark.skipif(not machine.offers("value"), reason="this txremote has no values")

@@ -76,6 +76,8 @@ PEERS = {
         "floor", "benchmarks.peers.floor_lines", "twisted", "benchmarks.peers.floor_watchers"
     ),
     "producer": Peer("floor", "benchmarks.peers.floor_producer", "twisted"),
+    "prepared": Peer("floor", "benchmarks.peers.floor_prepared", "twisted"),
+    "redis": Peer("Redis", "benchmarks.peers.with_redis", "redis"),
     "pickle": Peer("floor", "", "pickle", values="benchmarks.peers.floor_pickle", alone=True),
     "msgspec": Peer("msgspec", "", "msgspec", values="benchmarks.peers.with_msgspec", alone=True),
     "rpyc": Peer(
@@ -113,6 +115,7 @@ PEERS = {
     ),
     "streams": Peer("txremote", "benchmarks.peers.txr_streams", "txremote"),
     "iterated": Peer("async for", "benchmarks.peers.txr_iterated", "txremote"),
+    "topics": Peer("txremote", "benchmarks.peers.txr_topics", "txremote"),
     "observed": Peer("txremote, observed", "benchmarks.peers.txr_observed", "txremote"),
 }
 
