@@ -234,6 +234,24 @@ def test_a_reader_that_does_not_read_holds_a_window(kind: str) -> None:
     assert feed.ends == ["closed", "finally"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_credit_that_comes_while_the_transport_is_full_is_used_when_it_is_not(kind: str) -> None:
+    pair, _feed = feed_pair()
+    ref = pair.result(pair.client.root.upto(kind, 10**9))
+    reading: Any = pair.client.open_stream(ref, False)
+    settle(pair)  # all credit is used up
+    pair.server.outbox.pauseProducing()
+    while reading.take():
+        continue
+    settle(pair)
+    assert reading.take() is None
+    pair.server.outbox.resumeProducing()
+    settle(pair)
+    assert reading.take()
+    reading.leave()
+    settle(pair)
+
+
 def test_items_go_out_as_they_come_and_a_cancelled_loop_cancels_what_is_waited_for() -> None:
     pair, feed = feed_pair()
     read = Read(pair.client.root.waiting())

@@ -210,9 +210,13 @@ class Outgoing:
     def go_on(self) -> None:
         """Go on to send, if that is possible by now."""
         waiting = self._waiting
-        if waiting is not None and self._may_send():
+        if waiting is None:
+            return
+        if self._may_send():
             self._waiting = None
             waiting.callback(None)
+        elif self._connection.outbox.full:  # it may have waited for credit alone until now
+            self._connection.streams.when_drained(self)
 
     def _may_send(self) -> bool:
         return self._items > 0 and self._size > 0 and not self._connection.outbox.full
