@@ -72,7 +72,7 @@ LONG_FILES = tuple(
         *("contrib/evennia/test_gamepools.py", "contrib/evennia/test_changes.py"),
         *("contrib/evennia/test_travelling.py", "contrib/evennia/test_jobs.py"),
         *("contrib/evennia/test_messages.py", "contrib/evennia/test_page.py"),
-        *("work/dask/test_pool.py", "buses/test_kills.py"),
+        *("work/dask/test_pool.py", "buses/test_kills.py", "buses/test_topics.py"),
         "daemon/workers/test_rolling.py",
     )
 )
