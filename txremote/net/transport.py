@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import ITCPTransport
@@ -16,6 +17,12 @@ from txremote.wire.framing import Chunk
 
 # Of a longer message the reactor sends part after part anyway.
 _SEND_AT_ONCE = 65536
+
+Turns = Callable[[Callable[[], None]], object]
+
+# By the id of the reactor, which each of them keeps. They are not kept here: an asyncio loop that
+# is closed has a reactor that is to go with it.
+_turns: WeakValueDictionary[int, Turns] = WeakValueDictionary()
 
 
 def is_tls(transport: Any) -> bool:
@@ -45,7 +52,7 @@ def prepare(transport: Any) -> Writing:
     return Writing(separate=separate, acknowledge=acknowledge, gather=gather)
 
 
-def _next_turn(transport: Any) -> Callable[[Callable[[], None]], object] | None:
+def _next_turn(transport: Any) -> Turns | None:
     """Return what calls a function in the next turn of a transport's reactor, if it tells that."""
     while transport is not None:
         reactor = getattr(transport, "reactor", None)
@@ -55,9 +62,12 @@ def _next_turn(transport: Any) -> Callable[[Callable[[], None]], object] | None:
     return None
 
 
-@lru_cache(maxsize=4)  # one for all connections
-def _turns_of(reactor: Any) -> Callable[[Callable[[], None]], object]:
-    return partial(reactor.callLater, 0)
+def _turns_of(reactor: Any) -> Turns:
+    """Return one for all connections of a reactor, which goes with the last of them."""
+    turns = _turns.get(id(reactor))
+    if turns is None:
+        turns = _turns[id(reactor)] = partial(reactor.callLater, 0)
+    return turns
 
 
 def _write_now(transport: FileDescriptor, data: Chunk) -> None:
