@@ -417,12 +417,12 @@ def test_halfway_is_believed_only_about_a_place_on_a_path_that_is_under_way() ->
     assert tell(10_000, 1, "x") is None  # nobody waits for that one
     plain: Any = pair.client.root.never()
     path: Any = pair.client.root.promises.later.name.upper()
-    number = path.number
+    number = path._number
     for bad in (0, -1, 4, 5, 1 << 70):
         with pytest.raises(ValueError, match="no path that can be left"):
             tell(number, bad, "x")
     with pytest.raises(ValueError, match="no path that can be left"):
-        tell(plain.number, 1, "x")
+        tell(plain._number, 1, "x")
     for wrong in (("x", 1, 2), (number, None, 2), (number, True, 2), (number, 1)):
         with pytest.raises(TypeError):
             tell(*wrong)
