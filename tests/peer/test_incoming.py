@@ -11,6 +11,7 @@ import pytest
 from tests.peer.test_outgoing import Read, feed_pair, pairs_are_lost, settle
 from txremote import RemoteProtocolError, Service, exposed, stream, value
 from txremote.peer import incoming
+from txremote.peer.references import Promised
 from txremote.testing import connected_pair
 from txremote.wire.consts import HANDLE_CREDIT, HANDLE_ITEMS
 
@@ -102,6 +103,14 @@ def test_items_that_cannot_be_decoded_fail_their_stream() -> None:
     read = Read(pair.client.root.parts())
     settle(pair)
     assert "option max_depth" in str(read.over.error)
+
+
+def test_items_that_are_results_of_calls_fail_their_stream() -> None:
+    pair, read = opened()
+    pair.server.outbound.send_oneway(HANDLE_ITEMS, 0, (1, Promised(1)))
+    settle(pair)
+    assert "which only calls do" in str(read.over.error)
+    assert read.items == []
 
 
 def test_the_windows_of_a_connection_together_are_bounded() -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.peer.test_event_flows import Reader, published
 from txremote import RemoteProtocolError
 from txremote.peer import incoming_events
+from txremote.peer.references import Promised
 from txremote.topics.topic import Topic
 from txremote.wire.consts import HANDLE_EVENTS
 
@@ -83,6 +84,17 @@ def test_an_event_that_is_too_long_for_its_reader_fails_the_loop_alone(
     assert "max_frame" in str(reader.outcome.error)
     assert not reader.pair.client.closed
     assert topic.stats().subscribers == 0
+
+
+def test_an_event_that_is_the_result_of_a_call_fails_the_loop_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _topic, reader, channel = opened(monkeypatch)
+    reader.pair.server.outbound.send_oneway(HANDLE_EVENTS, channel, None, Promised(1))
+    reader.pair.pump()
+    assert "which only calls do" in str(reader.outcome.error)
+    assert reader.events == [0]
+    assert not reader.pair.client.closed
 
 
 def test_missed_events_are_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:

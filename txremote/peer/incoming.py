@@ -229,7 +229,7 @@ class Streams:
         has_values = tables.noted is not None
         try:
             if has_values:
-                tables.check_noted()
+                tables.check_uncalled("a stream's item")
             if len(args) == 2:
                 items = args[1]
             elif type(args[1]) is int and 0 < args[1] <= MOST_ITEMS:

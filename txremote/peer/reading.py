@@ -175,8 +175,7 @@ class MessageReader:
                     )
                 )
             elif self._tables.noted is not None:
-                if self._tables.check_noted():
-                    raise ValueError("an answer uses the result of a call, which only calls do")
+                self._tables.check_uncalled("an answer")
                 if not self._calls.keeps_received(number):
                     result = settled(value)
         except (RemoteProtocolError, KeyError, ValueError) as error:

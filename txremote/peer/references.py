@@ -41,7 +41,6 @@ from txremote.wire.values import ReceivedValue
 #: For `ReferenceTables.noted`: no key.
 VALUES: Final = b"values"
 
-
 #: For `ReferenceTables.noted`: results of other calls, and perhaps values.
 PROMISES: Final = b"promises"
 
@@ -226,6 +225,11 @@ class ReferenceTables:
             pack = load_key(key)
             raise KeyError(f"no object here has the id {pack}: it was released, or never given")
         return False
+
+    def check_uncalled(self, what: str) -> None:
+        """Do as `check_noted`, of what is no call: ValueError if results of calls are meant."""
+        if self.check_noted():
+            raise ValueError(f"{what} uses the result of a call, which only calls do")
 
     def find_pack(self, key: bytes) -> Export:
         """Return the export that a key names by value; KeyError if it names none."""

@@ -102,7 +102,7 @@ class Subscriptions:
         if incoming is None:
             return
         try:
-            self.connection.tables.check_noted()
+            self.connection.tables.check_uncalled("an event")
         except (KeyError, ValueError) as error:
             incoming.fail(error.with_traceback(None))
             return
