@@ -45,7 +45,7 @@ class Feed(Service):
     async def ticks(self, fails: bool = False, stubborn: bool = False) -> AsyncIterator[int]:
         self.seen.append("opened")
         try:
-            for number in range(1000):
+            for number in range(10**9):  # more than one turn sends, however quick
                 yield number
         finally:
             self.seen.append("closing")
