@@ -5,12 +5,13 @@ Streams of ours that a peer reads: what arrives, what waits, and how each ends, 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
-from tests.peer.pairs import Outcome, Wire
+from tests.peer.pairs import Outcome, Wire, logged
 from txremote import ConnectionLost, NotSendable, Service, current_call, exposed, stream, value
 from txremote.peer import incoming
 from txremote.testing import Pair, connected_pair
@@ -173,6 +174,42 @@ def test_leaving_the_loop_closes_the_source_once(kind: str) -> None:
     assert feed.given < 10_000
     assert not pair.server.streams.outgoing  # type: ignore[union-attr]
     assert not len(pair.server.inbound)
+
+
+@dataclass
+class Rows:
+    """An asynchronous iterator that is no generator, has no hash, and does not close well."""
+
+    closed: int = 0
+
+    def __aiter__(self) -> Rows:
+        return self
+
+    async def __anext__(self) -> str:
+        return "row"
+
+    async def aclose(self) -> None:
+        self.closed += 1
+        raise OSError("no good end")
+
+
+def test_a_source_that_is_no_generator_is_closed_and_what_goes_wrong_is_logged() -> None:
+    rows = Rows()
+
+    class Table(Service):
+        @exposed
+        def rows(self) -> Any:
+            return stream(rows)
+
+    pair = connected_pair(server_root=Table)
+    with logged() as log:
+        read = Read(pair.client.root.rows(), most=3)
+        settle(pair)
+    assert read.items == ["row"] * 3
+    assert rows.closed == 1
+    assert "Rows, which its reader has left, did not close well" in log.text()
+    assert "no good end" in log.text()
+    assert len(pair.server.executor.closings) == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)

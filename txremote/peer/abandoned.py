@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred, succeed
 from txremote.levels import Logger
 from txremote.peer.variables import Within
 from txremote.streams.source import Stream
+from txremote.wire.naming import class_name
 
 _log = Logger("txremote")
 
@@ -40,7 +41,8 @@ class Closings:
     """The asynchronous generators of one or more connections that are being closed."""
 
     def __init__(self) -> None:
-        self._under_way: set[AsyncGenerator[Any, Any]] = set()
+        # by identity, as what is no generator may have no hash
+        self._under_way: dict[int, AsyncGenerator[Any, Any]] = {}
         self._watchers: list[Deferred[None]] = []
 
     def __len__(self) -> int:
@@ -49,8 +51,8 @@ class Closings:
     def begin(
         self, generator: AsyncGenerator[Any, Any], executor: Executor, context: Context
     ) -> None:
-        """Close a generator that nobody has any more. Any thread."""
-        self._under_way.add(generator)
+        """Close what nobody has any more, a generator or what has its ``aclose``. Any thread."""
+        self._under_way[id(generator)] = generator
         executor.soon(lambda: self._close(generator, context))
 
     def _close(self, generator: AsyncGenerator[Any, Any], context: Context) -> None:
@@ -62,7 +64,7 @@ class Closings:
             except Exception:  # it is the service's own
                 _log.failure(
                     "the generator {name}, which its reader has left, did not close well",
-                    name=generator.__qualname__,  # type: ignore[attr-defined]
+                    name=getattr(generator, "__qualname__", class_name(type(generator))),
                 )
             finally:
                 self._closed(generator)
@@ -70,7 +72,7 @@ class Closings:
         Deferred.fromCoroutine(close())
 
     def _closed(self, generator: AsyncGenerator[Any, Any]) -> None:
-        self._under_way.discard(generator)
+        self._under_way.pop(id(generator), None)
         if not self._under_way:
             watchers, self._watchers = self._watchers, []
             for watcher in watchers:
