@@ -9,7 +9,14 @@ import pytest
 from opentelemetry import trace
 from twisted.internet.defer import Deferred
 
-from tests.peer.pairs import Outcome, RawPeer, RemoteError, logged, pair_with_stock_client
+from tests.peer.pairs import (
+    Outcome,
+    Promised,
+    RawPeer,
+    RemoteError,
+    logged,
+    pair_with_stock_client,
+)
 from tests.peer.test_hostile import ANSWERED, Attack, odd_values
 from tests.tracing.recorded import Shop, current_name, recording
 from tests.tracing.test_w3c import PARENT
@@ -22,6 +29,7 @@ from txremote.wire.consts import (
     FEATURE_TRACE,
     HANDLE_CALLATTR,
     HANDLE_HELLO,
+    HANDLE_KEEP,
     HANDLE_PING,
     HANDLE_TRACE,
     MSG_REQUEST,
@@ -73,6 +81,28 @@ def test_the_context_that_came_before_a_call_is_its_parent() -> None:
     assert span.parent is not None
     assert f"{span.context.trace_id:032x}-{span.parent.span_id:016x}" in PARENT
     assert span.context.trace_state.to_header() == "vendor=1"
+
+
+def test_a_call_that_waited_for_a_result_takes_no_context_of_the_next() -> None:
+    gate: Deferred[int] = Deferred()
+
+    class Gated(Shop):
+        @exposed
+        def gated(self, _given: object = None) -> Any:
+            return gate
+
+    with recording() as recorder:
+        peer = RawPeer(Gated)
+        peer.ask(HANDLE_HELLO, 1, (FEATURE_TRACE,))
+        root = peer.root()
+        peer.send_request(HANDLE_KEEP, peer._numbers + 2)
+        kept = peer.send_request(HANDLE_CALLATTR, root, "gated", (), ())
+        peer.send_request(HANDLE_CALLATTR, root, "gated", (Promised(kept),), ())
+        peer.send_request(HANDLE_TRACE, peer._numbers + 2, PARENT)
+        gate.callback(7)
+        assert len(peer.received()) == 2
+        assert peer.ask(HANDLE_CALLATTR, root, "here", (), ()) == "Gated.here"
+    assert recorder.one("server", "Gated.here").parent is not None
 
 
 @pytest.mark.parametrize("handler", sorted(SPANNED))

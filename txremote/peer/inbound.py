@@ -259,6 +259,8 @@ class InboundCalls:
         finally:
             tables.noted, self._deadline = noted, deadline
             ledger.accepted = None
+            if self._context is not None:
+                self.take_context(self._context)
 
     def keeping(self) -> KeptResults:
         """Return the results that further calls use; few connections have any."""
