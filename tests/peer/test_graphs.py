@@ -296,10 +296,14 @@ def test_drain_waits_for_calls_that_use_others_and_refuses_new_ones() -> None:
     user = root.echo(first)
     pair.pump()
     ended = Outcome(pair.server.closing.drain("maintenance"))
+    before = Outcome(root.echo(first))  # it is sent before this side reads that the other stops
+    pair.pump()
     late = Outcome(root.echo(first))
     pair.pump()
+    assert not before.fired
     assert type(late.error).__name__ == "ServerStopping"
     pair.server.service.begun[0][0].callback("tea")
     assert pair.result(user) == "tea"
     pair.pump()
+    assert before.value == "tea"
     assert ended.fired
