@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import succeed
 
 from txremote.refs.ports import Answer
 from txremote.wire.consts import (
@@ -91,17 +91,10 @@ def stream_items_here(view: Any, reference: Any) -> Iterator[Any]:
         if not opened:
             opened.append(view.protocol.open_stream(reference, True))
         incoming = opened[0]
-        asked: Answer = Deferred()
         items = incoming.take()
         if items is not None:
-            asked.callback(items)
-            return asked
-        more = incoming.more()
-        asked = Deferred(lambda _asked: more.cancel())
-        more.addCallback(lambda _none: incoming.take()).addBoth(
-            lambda items: None if asked.called else asked.callback(items)
-        )
-        return asked
+            return succeed(items)
+        return incoming.more().addCallback(lambda _none: incoming.take())
 
     try:
         while items := view._wait_for_answer(None, next_items):
