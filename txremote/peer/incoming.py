@@ -9,6 +9,8 @@ nothing holds a window here, and one message more, for the last may be longer th
 The windows of a connection together are bounded: the more streams are read at once, the
 smaller is the window of the next. More than the credit ends the stream, with an error that says so.
 A message of items that is lost, as one that is longer than ``max_frame``, fails its stream.
+
+`Pushed` is what a stream and the events of a topic (`txremote.peer.incoming_events`) share.
 """
 
 from __future__ import annotations
@@ -38,15 +40,96 @@ ALL_BYTES: Final = 8 << 20
 LEAST_BYTES: Final = 8 << 10
 
 
-class Incoming:
+class Pushed:
+    """
+    What the peer pushes to a loop here: how that waits, ends and is left, for streams and for
+    the events of topics. For the connection's own context, but for `leave`.
+    """
+
+    __slots__ = ("_asked", "_connection", "_end", "_queue", "_waiting")
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._queue: deque[tuple[Any, int]] = deque()  # what has come, and its bytes
+        self._end: BaseException | None = None
+        self._waiting: Answer | None = None
+        self._asked: Answer | None = None
+
+    def _forget(self) -> None:
+        """Take it from those that the connection knows: it has ended."""
+        raise NotImplementedError
+
+    def _failed(self, failure: Failure) -> None:
+        error: Any = failure.value
+        self._finish(error)
+
+    def fail(self, error: BaseException) -> None:
+        """Give it up, and have the loop get an error behind what has come."""
+        if self._end is None:
+            self._finish(error)
+            if self._asked is not None:
+                self._asked.cancel()
+
+    def _finish(self, end: BaseException) -> None:
+        if self._end is None:
+            self._end = end
+            self._forget()
+            self._wake()
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._connection.executor.fire(waiting, None)
+
+    # -- for the loop (`txremote.refs.reading.IncomingStream`)
+
+    def _none_left(self) -> tuple[Any, ...] | None:
+        """Return or raise what `take` does where nothing has come."""
+        end = self._end
+        if end is None:
+            return None
+        if type(end) is StopAsyncIteration:
+            return ()
+        self._end = StopAsyncIteration()
+        raise end
+
+    def more(self) -> Answer:
+        """Return a Deferred that fires when `take` has something to say."""
+        waiting: AwaitableDeferred[Any] = awaitable(
+            AwaitableDeferred(self._not_waited), self._connection.executor.guard
+        )
+        if self._queue or self._end is not None:
+            waiting.callback(None)
+        else:
+            self._waiting = waiting
+        return waiting
+
+    def _not_waited(self, waiting: Answer) -> None:
+        if self._waiting is waiting:
+            self._waiting = None
+
+    def leave(self) -> None:
+        """Leave it, if it has not ended: the peer closes it. Any thread, a finalizer too."""
+        if self._end is None:
+            # not at once: the garbage collector may have come here, in the middle of anything
+            self._connection.executor.soon(self.leave_now)
+
+    def leave_now(self) -> None:
+        """Leave it, if it has not ended. In the connection's context."""
+        self._queue.clear()
+        self.fail(CancelledError())
+
+
+class Incoming(Pushed):
     """One stream of the peer's. For the connection's own context, but for `leave`."""
 
     __slots__ = (
-        *("_asked", "_batches", "_end", "_items", "_keeps", "_number", "_owed_items"),
-        *("_owed_size", "_received", "_size", "_streams", "_waiting", "window"),
+        *("_items", "_keeps", "_number", "_owed_items", "_owed_size", "_received", "_size"),
+        *("_streams", "window"),
     )
 
     def __init__(self, streams: Streams, number: int, window: int, keeps: bool) -> None:
+        super().__init__(streams.connection)
         self._streams = streams
         self._number = number
         self._keeps = keeps
@@ -56,16 +139,12 @@ class Incoming:
         self._owed_items = 0  # what was taken, and no credit was given for
         self._owed_size = 0
         self._received = 0
-        self._batches: deque[tuple[tuple[Any, ...], int]] = deque()
-        self._end: BaseException | None = None
-        self._waiting: Answer | None = None
-        self._asked: Answer | None = None
 
     # -- from the peer
 
     def ask(self, reference: object) -> None:
         """Ask the peer for it."""
-        request = self._streams.connection.outbound.request
+        request = self._connection.outbound.request
         sent = (reference, self._number, self._items, self._size)
         asked = self._asked = request(HANDLE_STREAM, sent, None, None)
         asked.addCallbacks(self._ended, self._failed)
@@ -88,12 +167,10 @@ class Incoming:
         self._size -= size
         self._received += len(items)
         taken: Any = settled(items) if has_values and not self._keeps else items
-        self._batches.append((taken, size))
+        self._queue.append((taken, size))
         self._wake()
 
     def _ended(self, sent: object) -> None:
-        if self._end is not None:
-            return
         if sent == self._received:
             self._finish(StopAsyncIteration())
             return
@@ -104,41 +181,17 @@ class Incoming:
             )
         )
 
-    def _failed(self, failure: Failure) -> None:
-        if self._end is None:
-            error: Any = failure.value
-            self._finish(error)
-
-    def fail(self, error: BaseException) -> None:
-        """Give it up, and have the loop get an error behind what has come."""
-        if self._end is None:
-            self._finish(error)
-            if self._asked is not None:
-                self._asked.cancel()
-
-    def _finish(self, end: BaseException) -> None:
-        self._end = end
+    def _forget(self) -> None:
         self._streams.close(self._number)
-        self._wake()
-
-    def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            self._streams.connection.executor.fire(waiting, None)
 
     # -- for the loop
 
     def take(self) -> tuple[Any, ...] | None:
         """Return the next items; None: none have come yet; empty: the end. Raises its error."""
-        if not self._batches:
-            end = self._end
-            if end is None:
-                return None
-            if type(end) is StopAsyncIteration:
-                return ()
-            self._end = StopAsyncIteration()
-            raise end
-        items, size = self._batches.popleft()
+        if not self._queue:
+            return self._none_left()
+        items: tuple[Any, ...]
+        items, size = self._queue.popleft()
         self._owed_items += len(items)
         self._owed_size += size
         if 2 * self._owed_items >= MOST_ITEMS or 2 * self._owed_size >= self.window:
@@ -152,33 +205,7 @@ class Incoming:
         self._owed_items = self._owed_size = 0
         self._items += items
         self._size += size
-        self._streams.connection.outbound.send_oneway(HANDLE_CREDIT, self._number, items, size)
-
-    def more(self) -> Answer:
-        """Return a Deferred that fires when `take` has something to say."""
-        waiting: AwaitableDeferred[Any] = awaitable(
-            AwaitableDeferred(self._not_waited), self._streams.connection.executor.guard
-        )
-        if self._batches or self._end is not None:
-            waiting.callback(None)
-        else:
-            self._waiting = waiting
-        return waiting
-
-    def _not_waited(self, waiting: Answer) -> None:
-        if self._waiting is waiting:
-            self._waiting = None
-
-    def leave(self) -> None:
-        """Leave it, if it has not ended: the peer closes it. Any thread, a finalizer too."""
-        if self._end is None:
-            # not at once: the garbage collector may have come here, in the middle of anything
-            self._streams.connection.executor.soon(self.leave_now)
-
-    def leave_now(self) -> None:
-        """Leave it, if it has not ended. In the connection's context."""
-        self._batches.clear()
-        self.fail(CancelledError())
+        self._connection.outbound.send_oneway(HANDLE_CREDIT, self._number, items, size)
 
 
 class Streams:
