@@ -112,6 +112,30 @@ def test_what_it_is_told_by_others(kind: str, redis: RedisServer) -> None:
     run_in(kind, main)
 
 
+@needs_redis
+@pytest.mark.parametrize("kind", LOOPS)
+def test_many_topics_of_a_loop_join_and_publish_at_once(kind: str, redis: RedisServer) -> None:
+    redis.ask("FLUSHALL")
+
+    async def main() -> None:
+        loop = AsyncioLoop.current()
+        place = parse_redis_url(redis.url)
+        one, other = (Bus(loop, AsyncioRedisOpener(loop, place), lambda: None) for _ in range(2))
+        heard = [Heard() for _ in range(100)]
+        hearing = [other.join(f"t{number}", each, False) for number, each in enumerate(heard)]
+        await until(lambda: all(each.there for each in heard))
+        links = [one.join(f"t{number}", Heard(), False) for number in range(100)]
+        for number, link in enumerate(links):
+            link.publish(None, b"%d" % number)
+        await until(lambda: [each.payloads for each in heard] == [[b"%d" % n] for n in range(100)])
+        assert {tuple(each.states) for each in heard} == {((True, ""),)}
+        for link in (*links, *hearing):
+            link.close()
+        await here(deferLater(loop, 0.05))
+
+    run_in(kind, main)
+
+
 def test_no_reactor_comes_with_it() -> None:
     program = (
         "import sys, txremote.aio, txremote.buses.joining, redis.asyncio\n"

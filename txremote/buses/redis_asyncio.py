@@ -1,9 +1,9 @@
 """
 A Redis by redis.asyncio, in a loop of `txremote.aio`, where there is no reactor.
 
-Two connections make up a `RedisLine`, one for commands and one that is subscribed. redis.asyncio
-is told not to try anything again by itself, and to read no string that is longer than
-`LONGEST_ANSWER`; the text of commands and answers is bytes.
+One connection of a `RedisLine` is subscribed, and a few more carry commands; a command waits while
+all of these are in use. redis.asyncio is told not to try anything again by itself, and to read no
+string that is longer than `LONGEST_ANSWER`; the text of commands and answers is bytes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def _client(place: RedisPlace) -> Any:
     kind = library.Connection
     if place.path:
         where, kind = {"path": place.path}, library.UnixDomainSocketConnection
-    pool = library.ConnectionPool(
+    pool = library.BlockingConnectionPool(
+        timeout=None,  # `Bus` has one for each answer
         connection_class=kind,
         db=place.database,
         username=place.user or None,
@@ -115,6 +116,8 @@ class AsyncioRedisLine:
     async def open(self) -> None:
         """Connect, log in, and see whether it answers."""
         try:
+            # now: several that subscribe at once would take a connection each, and use one
+            await _translated(self._listener.connect())
             await _translated(self._client.execute_command("PING"))
         except BaseException:
             self.close()
