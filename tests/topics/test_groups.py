@@ -4,6 +4,7 @@ The subscribers of a place: order, and one that fails.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -57,3 +58,30 @@ def test_a_subscriber_that_breaks_ends_and_the_others_get_the_event() -> None:
         group.members[member] = None
     group.do(group.hand_out(Event(None, 1, b"x")))
     assert (got, ends) == ([1], [None])
+
+
+def test_what_a_thread_hands_over_as_another_one_finishes_is_done() -> None:
+    """Without a loop all threads share a place."""
+
+    class Turn:
+        """A lock; before it is let go of for the first time, another thread hands over more."""
+
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+            self._last = [lambda: done.append("by the other")]
+
+        def acquire(self, blocking: bool) -> bool:
+            return self._lock.acquire(blocking=blocking)
+
+        def release(self) -> None:
+            while self._last:
+                thread = threading.Thread(target=group.do, args=(self._last.pop(),))
+                thread.start()
+                thread.join(20)
+            self._lock.release()
+
+    done: list[str] = []
+    group = Group(Place(None, lambda function: function()))
+    group._turn = Turn()  # type: ignore[assignment]
+    group.do(lambda: done.append("by the first"))
+    assert done == ["by the first", "by the other"]

@@ -2,7 +2,7 @@
 `Group`: the subscribers of a topic that live in one place.
 
 Events reach them in the order in which they were published: one that is published by a
-subscriber's callback, while another is given out, comes after it.
+subscriber's callback, or in another thread, while another is given out, comes after it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from threading import Lock
 
 from txremote.levels import Logger
 from txremote.topics.event import Event
@@ -25,13 +26,13 @@ Handed = Callable[[], None]
 class Group:
     """The subscribers of one place."""
 
-    __slots__ = ("_busy", "_pending", "members", "place")
+    __slots__ = ("_pending", "_turn", "members", "place")
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.members: dict[Subscriber, None] = {}
         self._pending: deque[Handed] = deque()
-        self._busy = False
+        self._turn = Lock()  # of what is being done; without a loop, threads share a place
 
     def hand_out(self, event: Event) -> Handed:
         """Return what gives an event to those that are here now."""
@@ -52,16 +53,14 @@ class Group:
         self.place.enter(partial(self._do, handed))
 
     def _do(self, handed: Handed) -> None:
-        if self._busy:
-            self._pending.append(handed)
-            return
-        self._busy = True
-        try:
-            handed()
-            while self._pending:
-                self._pending.popleft()()
-        finally:
-            self._busy = False
+        self._pending.append(handed)
+        # one that finds the turn taken leaves it to the other, which looks again afterwards
+        while self._pending and self._turn.acquire(blocking=False):
+            try:
+                while self._pending:
+                    self._pending.popleft()()
+            finally:
+                self._turn.release()
 
     @staticmethod
     def _hand_out(event: Event, members: list[Subscriber]) -> None:
