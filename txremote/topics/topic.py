@@ -179,32 +179,27 @@ class Topic:
         with self._lock:
             if self._retained is None or not self._retained.keep_older(event):
                 return
-            handed = [
-                (group, group.tell(lambda member: member.offer_late(event)))
-                for group in self._groups.values()
-            ]
+            handed = self._telling(lambda member: member.offer_late(event))
         _do_all(handed)
 
     def missed(self, count: int | None, why: str) -> None:
         """Tell all subscribers of events that did not come from other processes."""
         with self._lock:
-            handed = [
-                (group, group.tell(lambda member: member.missed(count, why)))
-                for group in self._groups.values()
-            ]
+            handed = self._telling(lambda member: member.missed(count, why))
         _do_all(handed)
 
     def close(self) -> None:
         """End all subscriptions, when what waits for each is taken, and leave the bus."""
         with self._lock:
             self._closed = True
-            handed = [
-                (group, group.tell(lambda member: member.finish()))
-                for group in self._groups.values()
-            ]
+            handed = self._telling(Subscriber.finish)
         _do_all(handed)
         if self._bus is not None:
             self._bus.close()
+
+    def _telling(self, function: Callable[[Subscriber], object]) -> list[tuple[Group, Handed]]:
+        """Return what calls a function with each subscriber that is here now."""
+        return [(group, group.tell(function)) for group in self._groups.values()]
 
     # -- subscribing
 
