@@ -13,6 +13,8 @@ from tests.topics.buses import MemoryBus
 from txremote.errors import NotSendable
 from txremote.topics import bus, places, topic as module
 from txremote.topics.encoding import encode_event
+from txremote.topics.event import Event
+from txremote.topics.groups import Group, Handed
 from txremote.topics.topic import Topic, topics
 
 
@@ -96,6 +98,26 @@ def test_threads_publish_to_subscribers_without_a_loop_and_none_is_lost(
         thread.join()
     for name in "ab":
         assert [number for who, number in events if who == name] == list(range(200))
+
+
+def test_a_subscription_that_a_finalizer_ends_as_an_event_is_given_out_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    topic = Topic()
+    held = [topic.subscribe()]
+    hand_out = Group.hand_out
+
+    def collect(group: Group, event: Event) -> Handed:
+        held.clear()
+        return hand_out(group, event)
+
+    monkeypatch.setattr(Group, "hand_out", collect)
+    topic.publish(1)
+    stats = topic.stats()
+    assert (stats.published, stats.subscribers) == (1, 0)
+    events = subscribed(topic)
+    topic.publish(2)
+    assert events == [2]
 
 
 def test_its_figures_count_those_that_are_gone_and_it_is_among_all_topics() -> None:

@@ -122,6 +122,7 @@ class Topic:
         self._slow: Policy = slow
         self._retained = Retained(max_retained) if retain else None
         self._lock = RLock()
+        # a finalizer may end a subscription in the middle of anything: walk a copy
         self._groups: dict[object, Group] = {}
         self._of_connections: Counter[object] = Counter()
         self._channels: list[int] = []
@@ -134,7 +135,7 @@ class Topic:
         topics.add(self)
 
     def __repr__(self) -> str:
-        subscribers = sum(len(group.members) for group in self._groups.values())
+        subscribers = sum(len(group.members) for group in list(self._groups.values()))
         return f"<Topic {self.name!r} with {subscribers} subscribers>"
 
     # -- publishing
@@ -171,7 +172,7 @@ class Topic:
             if self._retained is not None:
                 self._retained.keep(event)
             # those who subscribe from here on have it as the last one, or do not want it
-            handed = [(group, group.hand_out(event)) for group in self._groups.values()]
+            handed = [(group, group.hand_out(event)) for group in list(self._groups.values())]
         _do_all(handed)
 
     def came_before(self, event: Event) -> None:
@@ -199,7 +200,7 @@ class Topic:
 
     def _telling(self, function: Callable[[Subscriber], object]) -> list[tuple[Group, Handed]]:
         """Return what calls a function with each subscriber that is here now."""
-        return [(group, group.tell(function)) for group in self._groups.values()]
+        return [(group, group.tell(function)) for group in list(self._groups.values())]
 
     # -- subscribing
 
@@ -267,10 +268,9 @@ class Topic:
             if subscriber.wants_last and self._retained is not None:
                 subscriber.waiting.start_with(self._retained.wanted(subscriber.wants))
             place = subscriber.place
-            group = self._groups.get(place.key)
-            if group is None:
-                group = self._groups[place.key] = Group(place)
+            group = self._groups.get(place.key) or Group(place)
             group.members[subscriber] = None
+            self._groups[place.key] = group  # again: its last member may just have ended
 
     def _forget(self, subscriber: Subscriber, connection: object) -> None:
         with self._lock:
@@ -280,7 +280,7 @@ class Topic:
                 return
             del group.members[subscriber]
             if not group.members:
-                del self._groups[key]
+                self._groups.pop(key, None)
             self._delivered += subscriber.delivered
             self._dropped += subscriber.waiting.dropped
             if connection is not None:
@@ -309,7 +309,8 @@ class Topic:
     def stats(self) -> TopicStats:
         """Return the figures of this process's part of the topic. From any thread."""
         with self._lock:
-            members = [member for group in self._groups.values() for member in list(group.members)]
+            groups = list(self._groups.values())
+            members = [member for group in groups for member in list(group.members)]
             return TopicStats(
                 name=self.name,
                 subscribers=len(members),
