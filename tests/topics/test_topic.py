@@ -69,6 +69,17 @@ def test_events_that_are_published_by_a_callback_come_behind_to_all() -> None:
     events = subscribed(topic)
     topic.publish(0)
     assert events == [0, 1, 2, 3]
+    retaining = Topic(retain=True)
+    retaining.publish(0)
+
+    def republish(event: int) -> None:
+        if event < 3:
+            retaining.publish(event + 1)
+        events.append(event)
+
+    events.clear()
+    retaining.subscribe(republish)
+    assert events == [0, 1, 2, 3]
 
 
 def test_a_callback_that_fails_is_logged_and_holds_up_nobody() -> None:

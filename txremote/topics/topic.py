@@ -249,12 +249,12 @@ class Topic:
         subscriber = Subscriber(place, waiting, wanted, beginning, forget)
         subscriber.wants_last = retained is not False
         subscriber.told = _told(missed)
-        self._enter(subscriber, connection)
+        group = self._enter(subscriber, connection)
         if callback is not None:
-            place.enter(lambda: subscriber.start(_sink(callback, subscriber)))
+            group.do(lambda: subscriber.start(_sink(callback, subscriber)))
         return Subscription(subscriber, self, callback is None)
 
-    def _enter(self, subscriber: Subscriber, connection: object) -> None:
+    def _enter(self, subscriber: Subscriber, connection: object) -> Group:
         with self._lock:
             if self._closed:
                 raise RuntimeError(f"the topic {self.name!r} is closed")
@@ -271,6 +271,7 @@ class Topic:
             group = self._groups.get(place.key) or Group(place)
             group.members[subscriber] = None
             self._groups[place.key] = group  # again: its last member may just have ended
+            return group
 
     def _forget(self, subscriber: Subscriber, connection: object) -> None:
         with self._lock:
