@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -20,21 +21,22 @@ class Retained:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._events: dict[str | None, Event] = {}
+        self._events: OrderedDict[str | None, Event] = OrderedDict()
 
     def keep(self, event: Event) -> None:
         """Keep an event in place of the one before it."""
         events = self._events
-        events.pop(event.key, None)
         events[event.key] = event
+        events.move_to_end(event.key)
         if len(events) > self._most:
-            del events[next(iter(events))]
+            events.popitem(last=False)
 
     def keep_older(self, event: Event) -> bool:
         """Keep an event from before all others, unless its key has one; tell whether."""
         if event.key in self._events or len(self._events) >= self._most:
             return False
-        self._events = {event.key: event, **self._events}
+        self._events[event.key] = event
+        self._events.move_to_end(event.key, last=False)
         return True
 
     def wanted(self, wants: Callable[[str | None], bool]) -> list[Event]:
