@@ -135,11 +135,8 @@ class Subscriptions:
 
     def _free_channel(self, topic: HasChannels) -> int:
         """Return the topic's first channel that this connection does not use."""
-        for place in count():
-            channel = topic.channel(place)
-            if channel not in self._flows:
-                return channel
-        raise AssertionError
+        channels = map(topic.channel, count())
+        return next(channel for channel in channels if channel not in self._flows)
 
     def forget(self, flow: EventFlow) -> None:
         """Forget one: it has ended."""
