@@ -39,6 +39,22 @@ def test_a_bus_is_joined_once_in_the_loops_thread_by_a_topic_that_is_used() -> N
     asyncio.run(main())
 
 
+def test_a_bus_that_cannot_be_joined_fails_each_use() -> None:
+    def join(name: str, listener: BusListener) -> BusLink:
+        raise ImportError("not installed")
+
+    async def main() -> None:
+        topic = Topic("a", bus=join)
+        for _ in range(2):
+            with pytest.raises(ImportError, match="not installed"):
+                topic.publish(1)
+            with pytest.raises(ImportError, match="not installed"):
+                topic.subscribe(print)
+        assert topic.stats().published == 0
+
+    asyncio.run(main())
+
+
 def test_a_bus_of_ones_own_is_taken_as_it_is_and_none_is_none() -> None:
     join: Any = MemoryBus().join
     made = bus_of(None, join, False)

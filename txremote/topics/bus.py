@@ -109,7 +109,11 @@ class BusSide:
                 "asyncio loop: publish and subscribe when it runs"
             )
         self._place = place
-        place.enter(self._join_now)
+        try:
+            place.enter(self._join_now)
+        except BaseException:  # the next use fails so, too
+            self._place = None
+            raise
 
     def _join_now(self) -> None:
         if not self._closed:
