@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.net.servers import Desk, served
 from tests.processes import free_port, run, script
 from tests.registry.servers import Redis, running_registry
 from txremote import NotServed, RegistryUnreachable, RemoteClient, WouldBlockReactor, aio
+from txremote.blocking import finding
 from txremote.registry.choosing import registry_from
 from txremote.registry.ports import Place
 
@@ -96,6 +98,23 @@ async def test_scripts_try_one_server_after_the_other() -> None:
     async with served(Desk()) as port:
         there = f"tcp:127.0.0.1:{port.getHost().port}"
         await run_script(in_a_script)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_redis_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its library would try again and again, for half a minute."""
+
+    def in_a_script() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            with pytest.raises(RegistryUnreachable, match="Timeout"):
+                finding.find_places("desk", f"redis://127.0.0.1:{silent.getsockname()[1]}")
+            silent.accept()[0].close()
+            silent.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                silent.accept()
+
+    monkeypatch.setattr(finding, "TIMEOUT", 0.2)
+    await run_script(in_a_script)
 
 
 @pytest_twisted.ensureDeferred

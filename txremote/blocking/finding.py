@@ -8,10 +8,8 @@ there when the question has been asked.
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -25,6 +23,7 @@ from txremote.refs.threadguard import refuse_in_reactor
 from txremote.registry.asking import TIMEOUT
 from txremote.registry.dialled import dialled, first_to_try, none_named, none_reached
 from txremote.registry.ports import Place, Registry
+from txremote.registry.redis_links import client_options, redis_library
 from txremote.registry.redis_registry import RedisRegistry
 from txremote.registry.rpyc_registry import RpycRegistry
 from txremote.registry.urls import RegistryURL, registry_url
@@ -119,27 +118,12 @@ class _Link:
 
     def __init__(self, url: RegistryURL) -> None:
         self._url = url
-        try:
-            self._redis = import_module("redis")
-        except ImportError as problem:
-            raise ImportError(
-                f"a registry in Redis needs pip install 'txremote[redis]' ({problem})"
-            ) from None
+        self._redis = redis_library("redis")
 
     def evaluate(self, script: str, keys: Sequence[str], args: Sequence[str]) -> Deferred[Any]:
         """Run a script, and wait for its result."""
-        url = self._url
-        where: dict[str, Any] = {"host": url.host, "port": url.port}
-        if url.path:
-            where = {"unix_socket_path": url.path}
-        elif url.kind == "rediss":
-            where |= {"ssl": True, "ssl_cert_reqs": ssl.CERT_REQUIRED}
         client = self._redis.Redis(
-            **where,
-            db=url.database,
-            username=url.user,
-            password=url.password,
-            decode_responses=True,
+            **client_options(self._url, "redis.retry"),
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
         )

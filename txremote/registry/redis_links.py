@@ -40,7 +40,8 @@ def redis_link(url: RegistryURL, reactor: Any) -> RedisLink:
     return ReactorLink(url, reactor)
 
 
-def _library(name: str) -> Any:
+def redis_library(name: str) -> Any:
+    """Import a module of the extra ``redis``. ImportError: it is not installed, and what to do."""
     try:
         return import_module(name)
     except ImportError as problem:
@@ -49,13 +50,38 @@ def _library(name: str) -> Any:
         ) from None
 
 
+def client_options(url: RegistryURL, retrying: str) -> dict[str, Any]:
+    """
+    Return the arguments of a client of the library redis.
+
+    Args:
+        url: Which Redis.
+        retrying: The library's module with the ``Retry`` that such a client takes: without one
+            said it tries ten times (redis 8.1).
+    """
+    where: dict[str, Any] = {"host": url.host, "port": url.port}
+    if url.path:
+        where = {"unix_socket_path": url.path}
+    elif url.kind == "rediss":
+        where |= {"ssl": True, "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    once = redis_library(retrying).Retry(redis_library("redis.backoff").NoBackoff(), retries=0)
+    return {
+        **where,
+        "db": url.database,
+        "username": url.user,
+        "password": url.password,
+        "decode_responses": True,
+        "retry": once,
+    }
+
+
 class ReactorLink:
     """A connection of txredisapi's protocol."""
 
     def __init__(self, url: RegistryURL, reactor: Any) -> None:
         self._url = url
         self._reactor = reactor
-        self._redis = _library("txredisapi")
+        self._redis = redis_library("txredisapi")
         self._opening: Deferred[Any] | None = None
         self._open: Any = None
 
@@ -181,7 +207,7 @@ class AsyncioLink:
     def __init__(self, url: RegistryURL, loop: Any) -> None:
         self._url = url
         self._loop = loop
-        self._redis = _library("redis.asyncio")
+        self._redis = redis_library("redis.asyncio")
         self._client: Any = None
 
     def evaluate(self, script: str, keys: Sequence[str], args: Sequence[str]) -> Deferred[Any]:
@@ -190,24 +216,9 @@ class AsyncioLink:
         return result
 
     async def _evaluate(self, script: str, keys: Sequence[str], args: Sequence[str]) -> Any:
-        url = self._url
         if self._client is None:
-            retrying = _library("redis.asyncio.retry").Retry(
-                _library("redis.backoff").NoBackoff(), retries=0
-            )
-            where: dict[str, Any] = {"host": url.host, "port": url.port}
-            if url.path:
-                where = {"unix_socket_path": url.path}
-            elif url.kind == "rediss":
-                where |= {"ssl": True, "ssl_cert_reqs": ssl.CERT_REQUIRED}
-            self._client = self._redis.Redis(
-                **where,
-                db=url.database,
-                username=url.user,
-                password=url.password,
-                decode_responses=True,
-                retry=retrying,
-            )
+            options = client_options(self._url, "redis.asyncio.retry")
+            self._client = self._redis.Redis(**options)
         return await self._client.eval(script, len(keys), *keys, *args)
 
     def close(self) -> None:
