@@ -125,6 +125,21 @@ def test_sticky_waits_for_its_server_while_it_may_come_back(gone: str) -> None:
     town.end()
 
 
+def test_a_server_that_came_back_may_be_gone_for_as_long_again() -> None:
+    """The time of a first absence does not count for the next one."""
+    town = Town("abc", "sticky").begin()
+    first = stuck_to(town)
+    town.sites[first].lose(up=True)
+    town.advance(2.25)  # the policy's, until the first try
+    assert stuck_to(town) == first
+    town.sites[first].lose(up=None)
+    town.advance(GRACE - 0.01)
+    assert town.call() is None
+    town.advance(0.01)
+    assert stuck_to(town) != first
+    town.end()
+
+
 def test_sticky_keeps_a_server_that_the_registry_forgets() -> None:
     """A registry that was just started knows nobody; what answers is used on."""
     town = Town("abc", "sticky").begin()

@@ -83,7 +83,7 @@ class LinePool:
         self._members: list[Member] = []
         for target in picker.wanted(self._found, ()):
             self._add(target)
-        self._timers: dict[Callable[..., object], IDelayedCall] = {}
+        self._timers: dict[tuple[object, ...], IDelayedCall] = {}  # by what they call
         self._endings: set[Deferred[None]] = set()
 
     def start(self) -> None:
@@ -170,6 +170,9 @@ class LinePool:
         member = self._member(line)
         if member is not None:
             member.begin()
+            grace = self._timers.pop((self._gone_for_long, member), None)
+            if grace is not None:
+                grace.cancel()
             self._picker.went_live(member.target)
             self._later(0, self._arrange)
         self._owner.went_live(connection)
@@ -218,14 +221,15 @@ class LinePool:
 
     def _later(self, seconds: float, function: Callable[..., object], *args: object) -> None:
         """Call a method some seconds from now, unless that is to happen already."""
-        if function in self._timers or not self._running:
+        key = (function, *args)
+        if key in self._timers or not self._running:
             return
 
         def call() -> None:
-            del self._timers[function]
+            del self._timers[key]
             function(*args)
 
-        self._timers[function] = self._manner.clock.callLater(seconds, call)
+        self._timers[key] = self._manner.clock.callLater(seconds, call)
 
     def _arrange(self) -> None:
         """Start and stop lines, so that there are those that should be."""
