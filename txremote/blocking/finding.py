@@ -21,7 +21,7 @@ from txremote.errors import NotServed, RegistryUnreachable
 from txremote.eventloop.login_refusals import in_words
 from txremote.refs.threadguard import refuse_in_reactor
 from txremote.registry.asking import TIMEOUT
-from txremote.registry.dialled import dialled, first_to_try, none_named, none_reached
+from txremote.registry.dialled import names_to_try, none_reached
 from txremote.registry.ports import Place, Registry
 from txremote.registry.redis_links import client_options, redis_library
 from txremote.registry.redis_registry import RedisRegistry
@@ -68,10 +68,7 @@ def connect_found(
         NotServed: The registry names no place, or none that can be reached.
     """
     until = time.monotonic() + timeout
-    places = first_to_try(find_places(named.service, registry))
-    names = [name for place in places if (name := dialled(place, named)) is not None]
-    if not names:
-        raise NotServed(none_named(named.service, bool(places)))
+    names = names_to_try(find_places(named.service, registry), named)
     problems: list[str] = []
     for number, name in enumerate(names):
         left = (until - time.monotonic()) / (len(names) - number)

@@ -14,7 +14,7 @@ from txremote.net.tls import client_from_string
 from txremote.peer.connection import Connection
 from txremote.refs.clock import EventLoop, steady
 from txremote.registry.choosing import registry_from
-from txremote.registry.dialled import dialled, first_to_try, none_named, none_reached
+from txremote.registry.dialled import names_to_try, none_reached
 from txremote.registry.ports import Place, Registry
 from txremote.servername import ServerName
 
@@ -41,10 +41,7 @@ async def connect_found(
     """
     clock = steady(reactor)
     until = None if timeout is None else clock.seconds() + timeout
-    found = [dialled(place, named) for place in first_to_try(await _find(named, registry, reactor))]
-    names = [name for name in found if name is not None]
-    if not names:
-        raise NotServed(none_named(named.service, bool(found)))
+    names = names_to_try(await _find(named, registry, reactor), named)
     problems: list[str] = []
     for number, name in enumerate(names):
         seconds = PLACE_TIMEOUT

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from txremote.errors import NotServed
 from txremote.registry.ports import Place
 from txremote.servername import ServerName, quoted, server_name
 
@@ -71,6 +72,16 @@ def dialled(place: Place, named: ServerName) -> str | None:
         return text if server_name(text).kind in ("tcp", "tls", "unix") else None
     except ValueError:  # a port that is none, an empty host
         return None
+
+
+def names_to_try(places: Iterable[Place], named: ServerName) -> list[str]:
+    """Return the servers' names of places, in the order in which they are tried. NotServed: no
+    place can be dialled."""
+    found = [dialled(place, named) for place in first_to_try(places)]
+    names = [name for name in found if name is not None]
+    if not names:
+        raise NotServed(none_named(named.service, bool(found)))
+    return names
 
 
 def first_to_try(places: Iterable[Place]) -> list[Place]:
