@@ -17,7 +17,7 @@ from txremote.eventloop.login_refusals import in_words
 from txremote.net.members import Target
 from txremote.net.tls import client_endpoint_of
 from txremote.refs.awaiting import succeeded
-from txremote.refs.clock import EventLoop
+from txremote.refs.clock import EventLoop, steady
 from txremote.registry.choosing import registry_from
 from txremote.registry.dialled import dialled, none_named
 from txremote.registry.ports import Place, Registry, Watch
@@ -94,7 +94,7 @@ class FromRegistry:
         self, reactor: EventLoop, named: ServerName, registry: str | Registry | None
     ) -> None:
         self._named = named
-        self._clock = reactor
+        self._clock = steady(reactor)
         self._own: Callable[[], Registry] | None = None  # makes it, where it is this one's
         if registry is None or isinstance(registry, str):
             self._own = partial(registry_from, registry, reactor)
