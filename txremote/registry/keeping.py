@@ -8,7 +8,8 @@ once when it ends.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -24,7 +25,7 @@ _log = Logger("txremote.registry")
 #: Seconds until a registry that could not be reached is tried again, at first.
 _FIRST_TRY = 1.0
 
-Step: TypeAlias = Callable[[], "Deferred[object]"]
+Step: TypeAlias = Callable[[], "Deferred[Any]"]
 
 
 class Repeated:
@@ -118,7 +119,7 @@ class Watching:
         self._stopped = True
         self._looking.stop()
 
-    def _look(self) -> Deferred[object]:
+    def _look(self) -> Deferred[None]:
         return self._find().addCallback(self._found)
 
     def _found(self, places: tuple[Place, ...]) -> None:
@@ -164,8 +165,7 @@ class Renewed:
 
     def load(self, load: float) -> None:
         """Say how busy the server is, from the next renewal on."""
-        place = self._place
-        self._place = Place(place.host, place.port, place.scheme, load, place.key)
+        self._place = replace(self._place, load=load)
 
     def leave(self) -> Deferred[None]:
         """Take the entry out. The Deferred does not fail."""
@@ -176,8 +176,8 @@ class Renewed:
         self._left.addCallback(lambda _none: told.callback(None))
         return awaitable(told)
 
-    def _renew(self) -> Deferred[object]:
-        return self._enter(self._place).addCallback(lambda none: none)
+    def _renew(self) -> Deferred[None]:
+        return self._enter(self._place)
 
     def _go(self) -> Deferred[None]:
         def not_told(failure: Failure) -> None:

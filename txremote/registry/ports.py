@@ -50,6 +50,11 @@ class Place:
             object.__setattr__(self, "key", self.name)
 
     @property
+    def is_anywhere(self) -> bool:
+        """Whether it has no address of its own: the registry takes the one that it sees."""
+        return self.scheme != "unix" and self.host in ("", "0.0.0.0", "::")
+
+    @property
     def name(self) -> str:
         """The server's name, as everything that connects takes it: ``tcp:HOST:PORT``."""
         if self.scheme == "unix":

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from math import isfinite
 from typing import Any, Final
@@ -189,12 +190,12 @@ class RedisRegistry:
 
     async def _placed(self, place: Place) -> Place:
         """Return a place with the address by which this machine reaches Redis, if it has none."""
-        if place.scheme == "unix" or place.host not in ("", "0.0.0.0", "::"):
+        if not place.is_anywhere:
             return place
         finding = own_address(self._reactor, self.url.host or "127.0.0.1")
         host = await within(finding, TIMEOUT, self._clock, self.url)
         key = "" if place.key == place.name else place.key
-        return Place(host, place.port, place.scheme, place.load, key)
+        return replace(place, host=host, key=key)
 
     def _run(self, script: str, keys: Sequence[str], args: Sequence[str]) -> Deferred[Any]:
         def wrong(failure: Failure) -> Failure:

@@ -41,8 +41,6 @@ TLS_MARK: Final = "+TLS"
 #: Seconds between two renewals: a registry that was started again knows its servers soon.
 RENEW_EVERY: Final = 15.0
 
-_ANYWHERE: Final = ("", "0.0.0.0", "::")
-
 
 class RpycRegistry:
     """A registry that speaks RPyC's protocol; see `txremote.registry.ports.Registry`."""
@@ -145,7 +143,7 @@ class RpycRegistry:
             if not is_ok(answer):
                 raise RegistryRefused(f"{self._what} did not take {request}")
 
-        source = "" if place.host in _ANYWHERE else place.host
+        source = "" if place.is_anywhere else place.host
         return self._ask(encoded(request), source).addCallback(answered)
 
     def _nonsense(self, problem: RemoteProtocolError) -> RegistryUnreachable:
