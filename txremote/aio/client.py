@@ -7,7 +7,7 @@ from functools import partial
 from ssl import SSLContext
 from typing import Any
 
-from txremote.aio.connecting import client_endpoint, is_whole_name
+from txremote.aio.connecting import where_to
 from txremote.aio.loop import AsyncioLoop
 from txremote.config import ConnectionConfig
 from txremote.eventloop.client_status import ClientStatus
@@ -87,14 +87,11 @@ class RemoteClient:
 
     def _endpoint(self, loop: AsyncioLoop) -> Endpoint | Sequence[Endpoint]:
         server, port, ssl, hostname = self._where
-        alone = is_whole_name(port, ssl, hostname)
-        if isinstance(server, str) and alone:
-            return server
-        if not isinstance(server, str) and isinstance(server, Sequence):
-            if not alone:
-                raise TypeError("port=, ssl= and server_hostname= go with a single server")
-            return [each if isinstance(each, str) else loop.adapted(each) for each in server]
-        return client_endpoint(loop, server, port, ssl, hostname)
+        if isinstance(server, str) or not isinstance(server, Sequence):
+            return where_to(loop, server, port, ssl, hostname)
+        if (port, ssl, hostname) != (None, None, None):
+            raise TypeError("port=, ssl= and server_hostname= go with a single server")
+        return [where_to(loop, each) for each in server]
 
     def __repr__(self) -> str:
         if self._client is None:

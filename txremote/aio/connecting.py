@@ -101,13 +101,8 @@ def connect(
 
     async def opening() -> Connection:
         loop = AsyncioLoop.current()
-        where: str | IStreamClientEndpoint
-        if isinstance(server, str) and is_whole_name(port, ssl, server_hostname, sock, stream):
-            where = server
-        else:
-            where = client_endpoint(loop, server, port, ssl, server_hostname, sock, stream)
         connecting = connect_by(
-            where,
+            where_to(loop, server, port, ssl, server_hostname, sock, stream),
             service=service,
             config=config,
             dialect=dialect,
@@ -126,12 +121,7 @@ def connect(
     return Opening(opening(), Connection.close)
 
 
-def is_whole_name(*others: object) -> bool:
-    """Tell whether a server's name stands alone, so that it says all."""
-    return others.count(None) == len(others)
-
-
-def client_endpoint(
+def where_to(
     loop: AsyncioLoop,
     server: str | IStreamClientEndpoint | None,
     port: int | None = None,
@@ -139,8 +129,12 @@ def client_endpoint(
     hostname: str | None = None,
     sock: socket | None = None,
     stream: tuple[StreamReader, StreamWriter] | None = None,
-) -> IStreamClientEndpoint:
-    """Return the endpoint of what names a server; for the arguments see `connect`."""
+) -> str | IStreamClientEndpoint:
+    """Return what `txremote.connect` takes: a server's name that says all, or the endpoint of what
+    names a server; for the arguments see `connect`."""
+    others = (port, context, hostname, sock, stream)
+    if isinstance(server, str) and all(other is None for other in others):
+        return server
     if [server, sock, stream].count(None) != 2:
         raise TypeError("one of these says where to connect to: a server's name, sock=, stream=")
     if stream is not None:
