@@ -7,8 +7,10 @@ once when it ends.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -17,8 +19,9 @@ from twisted.python.failure import Failure
 
 from txremote.errors import RegistryUnreachable
 from txremote.levels import Logger
-from txremote.refs.awaiting import awaitable
-from txremote.registry.ports import Changed, Place
+from txremote.refs.awaiting import awaitable, succeeded
+from txremote.registry.ports import WATCH_EVERY, Changed, Place, Watch
+from txremote.registry.urls import RegistryURL
 
 _log = Logger("txremote.registry")
 
@@ -131,6 +134,45 @@ class Watching:
             self._changed(places)
         except Exception:
             _log.failure("a function that is told of a registry's changes has failed")
+
+
+class Watchable(ABC):
+    """
+    The part of a registry that is the same whatever stands behind it: its names are watched.
+
+    Args:
+        url: How it is named.
+        clock: Makes the calls.
+    """
+
+    def __init__(self, url: RegistryURL, clock: IReactorTime) -> None:
+        self.url = url
+        self._clock = clock
+        self._watches: list[Watching] = []
+
+    def __repr__(self) -> str:
+        return f"<registry at {self.url}>"
+
+    @property
+    def _what(self) -> str:
+        return f"the registry at {self.url}"
+
+    @abstractmethod
+    def find(self, name: str) -> Deferred[tuple[Place, ...]]:
+        """Return where a name is served."""
+
+    def watch(self, name: str, changed: Changed, every: float = WATCH_EVERY) -> Watch:
+        """Call a function with the places of a name, at first and whenever they are others."""
+        watching = Watching(partial(self.find, name), changed, every, self._clock, self._what)
+        self._watches.append(watching)
+        return watching
+
+    def close(self) -> Deferred[None]:
+        """Stop what watches."""
+        for watching in self._watches:
+            watching.stop()
+        self._watches.clear()
+        return succeeded(None)
 
 
 class Renewed:

@@ -28,12 +28,12 @@ from twisted.python.failure import Failure
 
 from txremote.errors import RegistryUnreachable
 from txremote.levels import Logger
-from txremote.refs.awaiting import awaitable, failed, succeeded
+from txremote.refs.awaiting import awaitable, failed
 from txremote.refs.clock import steady
 from txremote.registry.asking import TIMEOUT, resolved, within
-from txremote.registry.keeping import Renewed, Watching
+from txremote.registry.keeping import Renewed, Watchable
 from txremote.registry.messages import MAX_NAME, MAX_NAMES
-from txremote.registry.ports import WATCH_EVERY, Changed, Place, Registration, Watch
+from txremote.registry.ports import Place, Registration
 from txremote.registry.redis_links import RedisLink, redis_link
 from txremote.registry.urls import RegistryURL
 
@@ -100,7 +100,7 @@ _LIST: Final = (
 )
 
 
-class RedisRegistry:
+class RedisRegistry(Watchable):
     """A registry in Redis; see `txremote.registry.ports.Registry`."""
 
     def __init__(
@@ -113,16 +113,11 @@ class RedisRegistry:
         lease: float = LEASE,
         renew_every: float = RENEW_EVERY,
     ) -> None:
-        self.url = url
+        super().__init__(url, clock or steady(reactor))
         self._reactor = reactor
-        self._clock = clock or steady(reactor)
         self._link = link or redis_link(url, reactor)
         self._lease = str(int(lease * 1000))
         self._renew_every = renew_every
-        self._watches: list[Watching] = []
-
-    def __repr__(self) -> str:
-        return f"<registry at {self.url}>"
 
     def find(self, name: str) -> Deferred[tuple[Place, ...]]:
         """Return where a name is served."""
@@ -135,12 +130,6 @@ class RedisRegistry:
         except ValueError as problem:
             return failed(problem)
         return awaitable(self._run(_FIND, keys, [str(MOST_PLACES)]).addCallback(found))
-
-    def watch(self, name: str, changed: Changed, every: float = WATCH_EVERY) -> Watch:
-        """Call a function with the places of a name, at first and whenever they are others."""
-        watching = Watching(partial(self.find, name), changed, every, self._clock, self._what)
-        self._watches.append(watching)
-        return watching
 
     def register(self, names: tuple[str, ...], place: Place) -> Registration:
         """Enter a server, and renew that until its `Registration` leaves. ValueError: a name is
@@ -165,15 +154,9 @@ class RedisRegistry:
 
     def close(self) -> Deferred[None]:
         """Stop what watches, and close the connection."""
-        for watching in self._watches:
-            watching.stop()
-        self._watches.clear()
+        closed = super().close()
         self._link.close()
-        return succeeded(None)
-
-    @property
-    def _what(self) -> str:
-        return f"the registry at {self.url}"
+        return closed
 
     def _enter(self, names: tuple[str, ...], place: Place) -> Deferred[None]:
         return ensureDeferred(self._write(_ENTER, names, place))

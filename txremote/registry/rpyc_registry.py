@@ -17,10 +17,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from txremote.errors import RegistryRefused, RegistryUnreachable, RemoteProtocolError
-from txremote.refs.awaiting import awaitable, failed, succeeded
+from txremote.refs.awaiting import awaitable, failed
 from txremote.refs.clock import steady
 from txremote.registry.asking import Ask, asking
-from txremote.registry.keeping import Renewed, Watching
+from txremote.registry.keeping import Renewed, Watchable
 from txremote.registry.messages import (
     List,
     Query,
@@ -32,7 +32,7 @@ from txremote.registry.messages import (
     is_ok,
     names_of,
 )
-from txremote.registry.ports import WATCH_EVERY, Changed, Place, Registration, Watch
+from txremote.registry.ports import Place, Registration
 from txremote.registry.urls import RegistryURL
 
 #: Behind the names of servers that speak TLS.
@@ -42,7 +42,7 @@ TLS_MARK: Final = "+TLS"
 RENEW_EVERY: Final = 15.0
 
 
-class RpycRegistry:
+class RpycRegistry(Watchable):
     """A registry that speaks RPyC's protocol; see `txremote.registry.ports.Registry`."""
 
     def __init__(
@@ -53,13 +53,8 @@ class RpycRegistry:
         clock: IReactorTime | None = None,
         ask: Ask | None = None,
     ) -> None:
-        self.url = url
-        self._clock = clock or steady(reactor)
+        super().__init__(url, clock or steady(reactor))
         self._ask = ask or asking(url, reactor, self._clock)
-        self._watches: list[Watching] = []
-
-    def __repr__(self) -> str:
-        return f"<registry at {self.url}>"
 
     def find(self, name: str) -> Deferred[tuple[Place, ...]]:
         """Return where a name is served, the places that were renewed last at the end."""
@@ -78,12 +73,6 @@ class RpycRegistry:
             return failed(problem)
         asked = gatherResults([self._ask(each) for each in messages], consumeErrors=True)
         return awaitable(asked.addErrback(_first_of_them).addCallback(found))
-
-    def watch(self, name: str, changed: Changed, every: float = WATCH_EVERY) -> Watch:
-        """Call a function with the places of a name, at first and whenever they are others."""
-        watching = Watching(partial(self.find, name), changed, every, self._clock, self._what)
-        self._watches.append(watching)
-        return watching
 
     def register(self, names: tuple[str, ...], place: Place) -> Registration:
         """
@@ -120,17 +109,6 @@ class RpycRegistry:
             return tuple(name for name in names if not name.endswith(TLS_MARK))
 
         return awaitable(self._ask(encoded(List(None))).addCallback(found))
-
-    def close(self) -> Deferred[None]:
-        """Stop what watches."""
-        for watching in self._watches:
-            watching.stop()
-        self._watches.clear()
-        return succeeded(None)
-
-    @property
-    def _what(self) -> str:
-        return f"the registry at {self.url}"
 
     def _enter(self, names: tuple[str, ...], place: Place) -> Deferred[None]:
         return self._tell(Register(names, place.port), place)
