@@ -183,6 +183,27 @@ def test_one_that_dies_while_all_are_replaced_is_replaced_once() -> None:
     assert len(stage.made) == 4 and stage.crew.complete
 
 
+def test_one_that_dies_while_its_successor_starts_is_replaced_by_that_alone() -> None:
+    """Where the successor dies, too, the place is filled again."""
+    for successor_serves in (True, False):
+        stage = Stage(count=1)
+        stage.serve()
+        stage.clock.advance(PROVEN)
+        stage.crew.roll()
+        one, two = stage.made
+        stage.end(one, 9)
+        stage.clock.advance(LONGEST_WAIT)
+        assert stage.made == [one, two]
+        if successor_serves:
+            stage.serve(two)
+            assert stage.crew.alive == [two] and stage.crew.complete
+        else:
+            stage.end(two, 9)
+            stage.clock.advance(LONGEST_WAIT)
+            assert stage.numbers == [(1, 1), (1, 2), (1, 3)]
+            assert stage.crew.alive == stage.made[2:]
+
+
 def test_the_keeper_is_the_first_that_serves_and_another_follows_it() -> None:
     """Also in the middle of a replacement: the consoles move when the old keeper is gone."""
     stage = Stage(consoles=True)

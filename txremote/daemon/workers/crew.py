@@ -56,6 +56,11 @@ class Place:
     failures: int = 0
     timer: IDelayedCall | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody serves there, or is about to."""
+        return self.worker is None and self.next is None
+
 
 class Crew:
     """
@@ -169,10 +174,11 @@ class Crew:
         place = self.places[worker.number - 1]
         if place.next is worker:
             place.next = None
-        if place.worker is not worker:
+        elif place.worker is worker:
+            place.worker = None
+        else:
             return
-        place.worker = None
-        if self.stopping:
+        if self.stopping or not place.is_empty:
             return
         if not self._served and not told:
             self._hopeless(f"worker {worker.number} {how} before it served")
@@ -253,9 +259,6 @@ class Crew:
         if self.stopping or not serves:
             return False
         place.next = None
-        if place.timer is not None and place.timer.active():
-            place.timer.cancel()
-            place.timer = None
         place.worker = new
         place.failures = 0
         return True
