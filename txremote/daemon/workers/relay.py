@@ -38,6 +38,7 @@ class Relay:
         self._lines: list[LogLine] = []
         self._dropped = 0
         self._control: ControlOfSupervisor | None = None
+        self._awake = False  # whether the reactor's thread was told that there are lines
         self._timer: IDelayedCall | None = None
         self._sending: Deferred[Any] | None = None
 
@@ -47,7 +48,8 @@ class Relay:
             self._dropped += 1
             return
         self._lines.append(line_of(event))
-        if len(self._lines) == 1 and self._control is not None:
+        if not self._awake and self._control is not None:
+            self._awake = True
             self._reactor.callFromThread(self._send_soon)
 
     def begin(self, control: ControlOfSupervisor) -> None:
@@ -56,6 +58,7 @@ class Relay:
         self._send_soon()
 
     def _send_soon(self) -> None:
+        self._awake = False
         if self._timer is None and self._sending is None:
             self._timer = steady(self._reactor).callLater(_GATHER, self._send)
 
@@ -64,7 +67,8 @@ class Relay:
         control = self._control
         if control is None or not self._lines:
             return
-        lines, self._lines = self._lines[:_AT_ONCE], self._lines[_AT_ONCE:]
+        lines = self._lines[:_AT_ONCE]
+        del self._lines[:_AT_ONCE]  # in place: another thread may add a line meanwhile
         if self._dropped:
             lines.append(_dropped(self._dropped))
             self._dropped = 0
