@@ -71,7 +71,6 @@ class Sharing(Listening):
             port = tcp_port._fromListeningDescriptor(
                 self._reactor, number, self._shared.family, factory
             )
-            port._shouldShutdown = False
         port.startListening()
         return port
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from txremote.daemon.workers.reports import Report, Totals
-from txremote.monitor.rows import Health, Overview
+from txremote.monitor.rows import Overview
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -27,7 +27,6 @@ def report(**fields: object) -> Report:
     """Return a report of nothing."""
     made: dict[str, Any] = {
         "overview": row(Overview, state="serving"),
-        "health": Health(healthy=True, ready=True, reasons=()),
         "totals": Totals(),
         **{
             name: []

@@ -20,7 +20,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger as TwistedLogger, globalLogBeginner
+from twisted.logger import globalLogBeginner
 
 from txremote.daemon.hosting import Hosting
 from txremote.daemon.plan import Plan
@@ -35,8 +35,6 @@ from txremote.daemon.workers.reports import Report, report_of
 from txremote.errors import TxRemoteError
 from txremote.levels import levels
 from txremote.refs.clock import steady
-
-_always = TwistedLogger("txremote")  # whatever the levels are
 
 #: Connections of a worker have numbers from this times its serial number on.
 NUMBERS: Final = 1_000_000

@@ -17,7 +17,6 @@ from txremote.monitor.rows import (
     CallRow,
     CertificateRow,
     ConnectionRow,
-    Health,
     ListenerRow,
     ObjectRow,
     Overview,
@@ -60,7 +59,6 @@ class Report(Struct, frozen=True):
     """The rows of one worker at one time."""
 
     overview: Overview
-    health: Health
     totals: Totals
     listeners: list[ListenerRow]
     connections: list[ConnectionRow]
@@ -77,7 +75,6 @@ def report_of(monitor: Monitor) -> Report:
     overview, listeners = monitor.overview(), monitor.listeners()
     return Report(
         overview=overview,
-        health=monitor.health(),
         totals=Totals(
             calls=overview.calls_total,
             cpu=overview.cpu,
