@@ -16,7 +16,6 @@ A second SIGTERM or SIGINT skips to the end.
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -67,9 +66,6 @@ _log = Logger("txremote")
 
 # Windows has no such signal
 _toggles: Final = getattr(signal, "SIGUSR2", None)
-
-#: The variable that one of several workers has.
-WORKER: Final = "TXREMOTE_WORKER"
 
 #: Seconds for threads to end.
 FINAL_GRACE: Final = 1.0
@@ -145,8 +141,7 @@ class Hosting(MultiService):
         self._sites = sites_of(resolved.admin, self.monitor, reactor)
         # the monitor first, so that it sees how the others start
         watching = (self.monitor, *self._exporting)
-        # of several workers the supervisor registers them
-        registry = None if WORKER in os.environ else resolved.registry
+        registry = resolved.registry
         self._registering = registering(registry, self._entries, self.monitor, reactor)
         after = (*self._sites, self._systemd, *self._registering)
         for service in (*watching, *self._pools, *self._listening, *after):

@@ -37,6 +37,17 @@ def test_consoles_and_their_tasks_wait_until_it_is_the_keeper() -> None:
         worker.keep()
 
 
+def test_the_supervisor_alone_registers_servers() -> None:
+    """Those that wait for the keeper, too: the rest starts without a registry."""
+    options = {"container": [COMMANDS], "console": ["tcp:1"], "listen": ["tcp:2"]}
+    named = {"register": ["shop"], "registry": "rpyc://127.0.0.1:1"}
+    worker = Worker(launch(workers="2", **options, **named), reactor)
+    assert not worker.hosting._registering
+    with pytest.raises(PlanError) as caught:
+        worker.keep()
+    assert all("does not listen there" in str(each) for each in caught.value.problems)
+
+
 def test_what_an_operator_wants_of_one_worker_is_its_monitors() -> None:
     """Connections have numbers that no other worker's have."""
     worker = Worker(launch(container=[COMMANDS]), reactor)

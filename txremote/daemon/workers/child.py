@@ -116,8 +116,9 @@ class Worker:
 
 
 def _own(plan: Plan) -> Plan:
-    """Return the plan of one worker: the admin site is the supervisor's."""
-    return replace(plan, admin=None, admin_token=None, workers=0)
+    """Return the plan of one worker: the admin site and the registry are the supervisor's."""
+    servers = tuple(replace(each, register=()) for each in plan.servers)
+    return replace(plan, servers=servers, registry=None, admin=None, admin_token=None, workers=0)
 
 
 def main() -> int:
