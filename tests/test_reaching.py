@@ -247,6 +247,7 @@ async def test_the_same_users_are_let_in(
         ("ssl:@tls", "ssl: checks no certificate: say tls:HOST:PORT"),
         ("@plain --insecure", "--insecure is for tls:HOST:PORT"),
         ("@plain --ca FOLDER/authority.pem", "--ca is for tls:HOST:PORT"),
+        ("@plain --registry rpyc://h", "--registry is for registry:NAME"),
         ("tls:@tls --ca FOLDER/none.pem", "No such file or directory: "),
         ("tls:@tls --ca setup.cfg", "setup.cfg holds no certificate in PEM"),
         (

@@ -99,12 +99,15 @@ def server_of(options: Namespace) -> Server:
         NotReached: The options do not go together, or a file is not what it should be.
     """
     written = options.server
+    registry = getattr(options, "registry", None)
     try:
         name = server_name(written)
         files = {each: getattr(options, each) for each in ("ca", "cert", "key")}
         given = {each: file for each, file in files.items() if file is not None}
         if name.kind not in ("tls", "registry") and given:
             raise ValueError(f"--{next(iter(given))} is for tls:HOST:PORT")
+        if name.kind != "registry" and registry is not None:
+            raise ValueError("--registry is for registry:NAME")
         name = name.with_options(given)
         _check_files(name)
         if options.insecure:
@@ -121,7 +124,6 @@ def server_of(options: Namespace) -> Server:
     except (OSError, ValueError) as problem:
         raise _not_reached(written, problem, name=None) from None
     checked = not options.insecure
-    registry = getattr(options, "registry", None)
     return Server(name._replace(text=written), options.timeout, login, checked, registry)
 
 
