@@ -17,10 +17,10 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from txremote.blocking.registrars import RegistryClient, TCPRegistryClient, UDPRegistryClient
-from txremote.errors import NotServed, RegistryUnreachable
+from txremote.errors import NotServed
 from txremote.eventloop.login_refusals import in_words
 from txremote.refs.threadguard import refuse_in_reactor
-from txremote.registry.asking import TIMEOUT
+from txremote.registry.asking import TIMEOUT, within
 from txremote.registry.dialled import names_to_try, none_reached
 from txremote.registry.ports import Place, Registry
 from txremote.registry.redis_links import client_options, redis_library
@@ -104,10 +104,10 @@ class _Asking:
         try:
             for answer in client._ask(message, source):
                 return succeed(answer)
-            why = f"no answer within {TIMEOUT:g} s"
-        except OSError as problem:
-            why = str(problem)
-        return fail(RegistryUnreachable(f"the registry at {url} cannot be reached: {why}"))
+            problem: OSError = TimeoutError()
+        except OSError as error:
+            problem = error
+        return within(fail(problem), TIMEOUT, Clock(), url)
 
 
 class _Link:
