@@ -1,7 +1,7 @@
 """
 Finding servers by the names of their services, as RPyC does.
 
-What a registry tells is not to be trusted: anybody who reaches it can enter a server. So do not
+A registry is not to be trusted: anybody who reaches it can enter a server. So do not
 send a password to a server that was found so, unless it is by TLS that checks the certificate.
 """
 

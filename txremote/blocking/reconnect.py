@@ -92,7 +92,7 @@ def reconnecting(
 
 
 def _checked(names: list[str], registry: str | None, logs_in: bool) -> list[ServerName]:
-    """Return names taken apart. What is wrong with one is told now and not at each try."""
+    """Return names taken apart. A wrong one is refused now and not at each try."""
     found = [server_name(name) for name in names]
     if not found:
         raise ValueError("a client needs at least one server")

@@ -1,8 +1,8 @@
 """
 Clients of RPyC's registry for scripts: RPyC's names and meaning.
 
-A question blocks for up to ``timeout`` seconds, so none is asked in a reactor's thread. What is
-received is decoded within the limits of `txremote.registry.messages`; a datagram that is no
+A question blocks for up to ``timeout`` seconds, so none is asked in a reactor's thread. Answers
+are decoded within the limits of `txremote.registry.messages`; a datagram that is no
 answer is passed over, as one of a stranger.
 """
 

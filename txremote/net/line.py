@@ -50,7 +50,7 @@ class LineStopped(CancelledError):
 @dataclass
 class Manner:
     """
-    What a client does on each of its connections, and when it tries again. For the arguments see
+    The steps of a client on each of its connections, and when it tries again. For the arguments see
     `RemoteClient`.
     """
 

@@ -5,8 +5,8 @@ Places come and go. A new one has lines at once. One that is named no more has n
 another is there, and its lines go when their connections have ended: a registry that was started
 just now knows nobody, and that is no reason to hang up on servers that answer.
 
-What a line tells is taken in at once, but lines are started and stopped in a later turn of the
-loop: a line cannot be stopped by what it tells.
+News of a line is taken in at once, but lines are started and stopped in a later turn of the loop: a
+line cannot be stopped from within the call that tells its news.
 """
 
 from __future__ import annotations

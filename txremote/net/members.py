@@ -11,7 +11,7 @@ says to which places there are lines, and which line has the next call.
 
 A server that is stopped, or whose machine is gone, still has an open connection. So before a call a
 line whose calls are unanswered is sent a ping, and while that is unanswered for `STUCK_AFTER`
-seconds, calls go to others, if there are any. What was sent is not sent again.
+seconds, calls go to others, if there are any. Nothing is sent again.
 """
 
 from __future__ import annotations

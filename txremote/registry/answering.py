@@ -1,5 +1,5 @@
 """
-What a registry of RPyC's kind answers, in whatever way its messages come.
+The answers of a registry of RPyC's kind, in whatever way its messages come.
 
 Nothing that is received raises: what makes no sense, or comes too often from one host, has no
 answer, as with RPyC. An answer is no longer than RPyC's clients read; where a name has more

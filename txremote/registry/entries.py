@@ -1,8 +1,8 @@
 """
 The entries of a registry that runs here: which server serves which name, and until when.
 
-An entry lasts for a lease, and is renewed by being entered again. What one host, and all of them,
-may enter is bounded: anyone who reaches a registry can write to it.
+An entry lasts for a lease, and is renewed by being entered again. There are bounds
+to the entries of one host, and of all: anyone who reaches a registry can write to it.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ The messages of RPyC's registry: a tuple in brine each way, the same in RPyC 5 a
 ``("RPYC", "LIST", ((host,),))``        all names, or those of a host; None: it does not tell
 ======================================  ========================================================
 
-A message is a datagram, or all that one side of a TCP connection says. Whatever arrives is
-bounded before it is decoded, and anything that is not of this shape is an error.
+A message is a datagram, or all that one side of a TCP connection says. Its length is
+checked before it is decoded, and anything that is not of this shape is an error.
 """
 
 from __future__ import annotations

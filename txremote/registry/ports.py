@@ -1,9 +1,9 @@
 """
-What a registry is to those who use it: it knows where the servers of a name are.
+The interface of a registry, which knows where the servers of a name are.
 
 A `Registry` is asked where a name is served (`Registry.find`), or watched; servers enter
-themselves and are kept listed until they leave (`Registry.register`). What stands behind it,
-RPyC's protocol or Redis, is chosen by its URL (`txremote.registry.choosing.registry_from`).
+themselves and are kept listed until they leave (`Registry.register`). Its URL says
+whether RPyC's protocol or Redis stands behind it (`txremote.registry.choosing.registry_from`).
 
 Names of services do not distinguish capitals, as RPyC's registry does not. A registry is not
 to be trusted: anyone who reaches it can enter a place. So what connects to a found place sends

@@ -145,7 +145,7 @@ class ReactorLink:
 
 class _Connections(Factory):
     """
-    What txredisapi's protocol asks of its factory, for one connection.
+    The factory that txredisapi's protocol asks for, for one connection.
 
     Attributes:
         why_lost: Why the connection has ended, TLS included; nothing while it is there.

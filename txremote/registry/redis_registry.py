@@ -8,7 +8,7 @@ Redis as a `Registry`: leases by Redis's own clock, so that no machine's clock m
 ============================================  =================================================
 
 Each change is one script, so nobody sees a half of it; and every key expires, so a registry that
-nobody uses leaves nothing behind. What is read is checked: others write to Redis, too.
+nobody uses leaves nothing behind. Each place that is read is checked: others write to Redis, too.
 """
 
 from __future__ import annotations

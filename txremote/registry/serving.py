@@ -1,7 +1,7 @@
 """
 `RegistryServer`: a registry of RPyC's kind, in a reactor, by UDP and TCP on one port.
 
-RPyC's clients and servers use it as they use ``rpyc_registry``. Whoever reaches it can enter
+RPyC's clients and servers use it as they use ``rpyc_registry``. Anyone who reaches it can enter
 servers, so it listens on loopback unless it is told otherwise. By TCP a client asks one thing and
 has a few seconds for that; how many there may be is bounded.
 """

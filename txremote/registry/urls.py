@@ -9,7 +9,7 @@ How a registry is named.
 ``unix:///PATH/TO/SOCKET``         Redis on this machine
 =================================  ===============================================================
 
-IPv6 addresses stand in brackets. What is left out, the variable ``TXREMOTE_REGISTRY`` says.
+IPv6 addresses stand in brackets. Where no URL is given, the variable ``TXREMOTE_REGISTRY`` has it.
 """
 
 from __future__ import annotations
