@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -57,3 +58,12 @@ def test_a_client_is_of_one_loop_at_a_time() -> None:
         assert client.root is not None
 
     run_in("stock", later)
+
+
+@pytest.mark.parametrize("option", [{"port": 1}, {"server_hostname": "localhost"}])
+def test_options_of_one_server_go_with_no_list(option: dict[str, Any]) -> None:
+    async def main() -> None:
+        with pytest.raises(TypeError, match="go with a single server"):
+            RemoteClient(["localhost:1", "localhost:2"], **option).start()
+
+    run_in("stock", main)
