@@ -55,6 +55,7 @@ class Stage:
         self.hopeless: list[str] = []
         self.ended: list[WorkerProcess] = []
         self.fails = False
+        self.dies_at_once = False
         self.crew = Crew(
             count,
             self._spawn,
@@ -73,6 +74,8 @@ class Stage:
         worker.transport = Transport(worker)  # type: ignore[assignment]
         worker.control = Control()  # type: ignore[assignment]
         self.made.append(worker)
+        if self.dies_at_once:
+            self.end(worker)
 
     def serve(self, *workers: WorkerProcess) -> None:
         """Have workers say that they listen; the last one if none is named."""
@@ -181,6 +184,23 @@ def test_one_that_dies_while_all_are_replaced_is_replaced_once() -> None:
     stage.serve(stage.made[2], stage.made[3])
     stage.end(one)
     assert len(stage.made) == 4 and stage.crew.complete
+
+
+def test_one_that_ends_before_its_start_returns_is_replaced_as_any() -> None:
+    """It has its place by then, and is not among those that are there."""
+    stage = Stage(count=1)
+    stage.serve()
+    stage.dies_at_once = True
+    stage.end(stage.made[0], 9)
+    stage.clock.advance(FIRST_WAIT)
+    assert stage.numbers == [(1, 1), (1, 2)] and not stage.crew.alive
+    stage.dies_at_once = False
+    stage.clock.advance(2 * FIRST_WAIT)
+    assert stage.crew.alive == stage.made[2:]
+    stage.serve()
+    stage.dies_at_once = True
+    stage.crew.roll()
+    assert stage.crew.alive == [stage.made[2]] and stage.crew.complete
 
 
 def test_one_that_dies_while_its_successor_starts_is_replaced_by_that_alone() -> None:

@@ -127,18 +127,26 @@ class Crew:
 
     def _new(self, place: Place) -> WorkerProcess:
         self._last_serial += 1
-        worker = WorkerProcess(place.number, self._last_serial, self._reactor, self, self._events)
-        self._spawn(worker)
+        return WorkerProcess(place.number, self._last_serial, self._reactor, self, self._events)
+
+    def _start(self, worker: WorkerProcess) -> None:
+        """Start a worker that has its place already: it may end before this returns. OSError."""
         self._alive.append(worker)
-        return worker
+        try:
+            self._spawn(worker)
+        except OSError:
+            self._alive.remove(worker)
+            raise
 
     def _fill(self, place: Place) -> None:
         place.timer = None
         if self.stopping or place.worker is not None:
             return
+        place.worker = worker = self._new(place)
         try:
-            place.worker = self._new(place)
+            self._start(worker)
         except OSError as problem:
+            place.worker = None
             _log.error("worker {n} cannot be started: {why}", n=place.number, why=str(problem))
             if self._served:
                 self._fill_later(place)
@@ -246,12 +254,13 @@ class Crew:
 
     async def _succeed(self, place: Place) -> bool:
         """Start the next worker of a place; tell whether it serves there now."""
+        place.next = new = self._new(place)
         try:
-            new = self._new(place)
+            self._start(new)
         except OSError as problem:
+            place.next = None
             _log.error("worker {n} cannot be started: {why}", n=place.number, why=str(problem))
             return False
-        place.next = new
         late = steady(self._reactor).callLater(START_TIMEOUT, new.end, 0.0)
         serves = await new.settled
         if late.active():
