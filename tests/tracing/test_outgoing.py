@@ -20,7 +20,7 @@ from tests.tracing.recorded import Front, Shop, current_name, recording
 from txremote import Service, async_, connect, exposed, threaded
 from txremote.errors import AsyncResultTimeout, ConnectionLost, DeadReferenceError, NotSendable
 from txremote.testing import Pair, connected_pair
-from txremote.wire.consts import HANDLE_TRACE
+from txremote.wire.consts import HANDLE_FORGET, HANDLE_KEEP, HANDLE_TRACE
 
 
 def test_a_call_and_its_callback_are_one_trace() -> None:
@@ -38,6 +38,21 @@ def test_a_call_and_its_callback_are_one_trace() -> None:
     name = f"test_outgoing.{twice.__qualname__}"
     above = call.rpartition(" / ")[0]
     assert recorder.tree == ["main", above, call, f"{call} / own", back, f"{back} / server {name}"]
+
+
+def test_results_that_calls_use_are_forgotten_when_a_connection_is_not_traced_any_more() -> None:
+    class Itself(Shop):
+        @exposed
+        def me(self) -> Any:
+            return self
+
+    with recording():
+        pair = connected_pair(server_root=Itself)
+    used, wire = pair.client.root.me(), Wire(pair.client)
+    assert pair.result(used.here()) is None
+    pair.advance(5)
+    assert HANDLE_KEEP in wire.requests
+    assert HANDLE_FORGET in wire.requests
 
 
 def test_a_callback_to_a_root_that_was_not_asked_for_is_in_the_trace() -> None:

@@ -55,6 +55,7 @@ class TracedCalls(OutboundCalls):
         self._connection = connection
         self._spans = spans
         self._sending: Span | None = None
+        self.pending.outbound = self
 
     # -- with a span
 
