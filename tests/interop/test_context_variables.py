@@ -90,6 +90,10 @@ class Threads(Both, txremote.Service):
 
     threaded_service = True
 
+    def exposed_names(self, names: tuple[str, ...]):
+        """As with the others: without an annotation it is asked for each item."""
+        yield from super().exposed_names(names)
+
     @txremote.exposed
     @txremote.threaded
     def set_beside(self, name: str) -> tuple[str, str]:

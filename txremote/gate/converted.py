@@ -25,9 +25,17 @@ from txremote.values.planning import call_plan
 
 def flow_plan_of(found: Any) -> CallPlan | None:
     """Return the plan of a method that is declared to give a stream, whatever else it declares."""
-    if type(found) in BOUND:
-        return flow_plan(found.function if type(found) is ThreadedMethod else found)
-    return None
+    if type(found) not in BOUND:
+        return None
+    method = found.function if type(found) is ThreadedMethod else found
+    plan = flow_plan(method)
+    # a service of RPyC's that is hosted is asked for each item, as it was written for
+    return None if plan is None or _is_of_rpyc(method) else plan
+
+
+def _is_of_rpyc(method: Any) -> bool:
+    owner = type(getattr(method, "__self__", None))
+    return any(base.__module__.partition(".")[0] == "rpyc" for base in owner.__mro__)
 
 
 #: The types of what may be bound to an object.
