@@ -30,6 +30,7 @@ from twisted.internet.interfaces import (
     IReactorProcess,
     IReactorTime,
     IReadDescriptor,
+    IResolutionReceiver,
     IStreamClientEndpoint,
     IStreamServerEndpoint,
     ITransport,
@@ -50,11 +51,14 @@ from txremote.aio.ports import TLSServerEndpoint
 from txremote.aio.transport import ConnectionTransport
 from txremote.blocking.authentication import AuthenticatingPort
 from txremote.blocking.channel_io import PumpTransport
+from txremote.buses.host import _Served
 from txremote.console.client import ConsoleClient, ConsoleLimits
 from txremote.console.terminal import TypedAhead
 from txremote.contrib.evennia.interfaces import IAccount, ICharacter, IObject, IRoom
 from txremote.contrib.evennia.login import AccountChecker, GameRealm
 from txremote.contrib.evennia.root import AccountView, CharacterView, ObjectView, RoomView
+from txremote.daemon.workers.control import _Connected
+from txremote.daemon.workers.relay import Relay
 from txremote.interfaces import IPool, IPoolKind
 from txremote.monitor.recentlog import RecentLog
 from txremote.monitor.web.events import Stream
@@ -67,6 +71,8 @@ from txremote.passwords.checker import ScryptChecker, ScryptFactory
 from txremote.peer.connection import Connection
 from txremote.peer.outbox import Outbox
 from txremote.refs.clock import SteadyCall, SteadyClock
+from txremote.registry.asking import _Datagram, _Resolution
+from txremote.streams.feed import Feed
 from txremote.testing import MemoryTransport, connected_pair
 from txremote.work.dask.pool import DaskPool
 from txremote.work.pipes import _Incoming
@@ -172,6 +178,12 @@ IMPLEMENTERS = [
     (IRoom, RoomView, lambda: RoomView(None, None)),
     (ICharacter, CharacterView, lambda: CharacterView(None, None)),
     (IAccount, AccountView, lambda: AccountView(None)),
+    (ILogObserver, Relay, lambda: Relay(None)),
+    (IStreamClientEndpoint, _Connected, lambda: _Connected.__new__(_Connected)),
+    (IPushProducer, _Served, lambda: _Served.__new__(_Served)),
+    (IReadDescriptor, _Datagram, lambda: _Datagram.__new__(_Datagram)),
+    (IResolutionReceiver, _Resolution, lambda: _Resolution("localhost")),
+    (IConsumer, Feed, Feed),
 ]
 
 

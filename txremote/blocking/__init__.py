@@ -42,7 +42,6 @@ from typing import TYPE_CHECKING
 
 from txremote.blocking import lib
 from txremote.blocking.connection import BlockingConnection, BlockingConnection as Connection
-from txremote.blocking.discovery import connect_by_service, discover, list_services
 from txremote.blocking.factory import (
     connect,
     connect_channel,
@@ -72,6 +71,7 @@ if TYPE_CHECKING:
     from txremote.blocking import classic, core, utils
     from txremote.blocking.background import BgServingThread
     from txremote.blocking.core.stream import TunneledSocketStream as TunneledSocketStream
+    from txremote.blocking.discovery import connect_by_service, discover, list_services
     from txremote.blocking.reconnect import reconnecting
     from txremote.blocking.reconnecting_client import ReconnectingClient
     from txremote.blocking.utils.server import OneShotServer, ThreadedServer, ThreadPoolServer
@@ -138,6 +138,7 @@ __all__ = [
 _NAMES = {
     "txremote.blocking.background": "BgServingThread",
     "txremote.blocking.core.stream": "TunneledSocketStream",
+    "txremote.blocking.discovery": "connect_by_service discover list_services",
     "txremote.blocking.reconnect": "reconnecting",
     "txremote.blocking.reconnecting_client": "ReconnectingClient",
     "txremote.blocking.utils.server": (

@@ -12,12 +12,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 
 from txremote.blocking.channel import ByteChannel, PipeChannel, SocketChannel, TLSChannel
 from txremote.blocking.connection import BlockingConnection, drive
 from txremote.blocking.defaults import config_of_script
 from txremote.blocking.dialler import dialler
-from txremote.blocking.finding import connect_found
 from txremote.blocking.refused import refused
 from txremote.blocking.sockets import CONNECT_TIMEOUT, begin_tls, load_certificates, open_socket
 from txremote.blocking.streams import (
@@ -186,7 +186,10 @@ def connect_named(
         return _establish(dial, service, config, timeout=seconds)
 
     if name.kind == "registry":
-        return connect_found(name, registry, connect_to, timeout)
+        # not before it is used: a worker process of a pool, which imports this, is to begin soon
+        finding = import_module("txremote.blocking.finding")
+        found: BlockingConnection = finding.connect_found(name, registry, connect_to, timeout)
+        return found
     check_no_registry(registry, name.text)
     return connect_to(name, timeout)
 
