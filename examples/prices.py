@@ -8,7 +8,7 @@ Serve it, from the folder above this one; all clients share the one list::
 ``web_twisted.py`` and ``web_fastapi.py`` show it in browsers.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -90,7 +90,8 @@ class Prices(Service, values=True):
                     return price
 
     @exposed
-    async def changes(self) -> AsyncIterator[Price]:
+    # not AsyncIterator, whose items are sent ahead: who is slow asks for the newest price
+    async def changes(self) -> AsyncIterable[Price]:
         """Give all prices, and then each that changes, without end."""
         with self._watching(self._cents) as watcher:
             while True:

@@ -250,8 +250,8 @@ async def test_a_client_that_reconnects_through_bad_weather(siege: Siege) -> Non
         try:
             while len(proxy.lines) <= days or client.status.state != "connected":
                 assert reactor.seconds() < end, client.status
-                conn = client._live
-                if conn is not None and not conn.closed:
+                conn = client._pool.usable
+                if conn is not None:
                     job = name()
                     calls[job] = Outcome(conn.root.job(job))
                 await proxy.turn(0.005)
