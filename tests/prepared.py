@@ -22,6 +22,7 @@ import contextlib
 import fcntl
 import functools
 import importlib
+import io
 import json
 import os
 import runpy
@@ -140,9 +141,10 @@ def _become(order: Order, path: list[str]) -> None:
     os.environ.clear()
     os.environ.update(order.env)
     sys.stdin = sys.__stdin__ = open(0, closefd=False)
-    sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)
+    unbuffered = "PYTHONUNBUFFERED" in order.env
+    binary: Any = open(1, "wb", buffering=0 if unbuffered else -1, closefd=False)
+    sys.stdout = sys.__stdout__ = io.TextIOWrapper(binary, write_through=unbuffered)
     sys.stderr = sys.__stderr__ = open(2, "w", closefd=False, errors="backslashreplace")
-    sys.stdout.reconfigure(write_through="PYTHONUNBUFFERED" in order.env)
     sys.stderr.reconfigure(line_buffering=True)
     importlib.invalidate_caches()
     if order.words[0] != "-P":

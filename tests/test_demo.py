@@ -2,6 +2,7 @@
 ``txremote demo``, run to its end.
 """
 
+import os
 import re
 import signal
 import socket
@@ -107,7 +108,8 @@ def test_a_file_that_is_called_like_a_module_does_no_harm(tmp_path):
 
 def test_ctrl_c_ends_the_demo_and_its_server(tmp_path):
     """With the status of Ctrl-C, not with that of a demo that went well."""
-    with Program(script("txremote"), "demo", cwd=tmp_path) as demo:
+    env = {**os.environ, "PYTHONUNBUFFERED": "1"}  # else the port is seen when all is over
+    with Program(script("txremote"), "demo", cwd=tmp_path, env=env) as demo:
         port = int(demo.wait_for(r"\(serves on 127\.0\.0\.1:(\d+)\)")[1])
         demo.signal(signal.SIGINT)
         assert demo.finish() == 130

@@ -15,9 +15,16 @@ from twisted.internet.defer import Deferred, succeed
 
 from txremote import ConnectionLost, DeadReferenceError, Service, TaskService, exposed
 from txremote.tasks.stepping import Progress
+from txremote.testing import Pair
+from txremote.wire.framing import FrameReader
 
 #: A text that a peer may send to have a notebook run it.
 HOSTILE = "<script>alert(1)</script> $\\href{javascript:x}{y}$ \x1b[31m"
+
+
+def sent(pair: Pair) -> int:
+    """Return how many messages of the client's wait to be carried across."""
+    return len(list(FrameReader().feed(b"".join(pair.client.transport.written))))
 
 
 @dataclass

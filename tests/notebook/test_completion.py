@@ -3,7 +3,7 @@
 import pytest
 from IPython.core.completer import CompletionContext
 
-from tests.notebook.lab import Lab
+from tests.notebook.lab import Lab, sent
 from txremote.notebook.completion import RemoteMatcher
 from txremote.notebook.known import Knowledge
 from txremote.testing import connected_pair
@@ -79,9 +79,9 @@ def test_names_of_references_are_given_alone(asked):
 def test_what_is_not_known_is_asked_for_and_there_at_the_next_key(asked):
     """The key itself waits for nothing."""
     assert asked.ask("root.ad")[0] == []
-    assert len(asked.pair.client.transport.written) == 2
+    assert sent(asked.pair) == 2
     asked.ask("root.add")
-    assert len(asked.pair.client.transport.written) == 2
+    assert sent(asked.pair) == 2
     asked.pair.pump()
     assert asked.ask("root.ad")[0] == ["add"]
 

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from tests.notebook.lab import Cart, Lab
+from tests.notebook.lab import Cart, Lab, sent
 from txremote import ConnectionConfig
 from txremote.notebook.known import (
     LONGEST_DOC,
@@ -17,11 +17,6 @@ from txremote.notebook.known import (
     overview,
 )
 from txremote.testing import connected_pair
-
-
-def sent(pair):
-    """Return how many writes of the client's wait to be carried across."""
-    return len(pair.client.transport.written)
 
 
 @pytest.fixture

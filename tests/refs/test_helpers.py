@@ -6,6 +6,7 @@ be called and from any thread.
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -188,6 +189,7 @@ def pair_in_reactor() -> Pair:
     executor = LoopExecutor(reactor)
     pair.client.executor = executor
     pair.client._guard = executor.guard
+    pair.client.outbox.later = partial(reactor.callLater, 0)
     return pair
 
 
