@@ -9,8 +9,9 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.peers.txr_ends import port_of, root_at
 from benchmarks.peers.work import check
-from txremote import RemoteReference, Service, connect as dial, exposed, listen as open_port
+from txremote import RemoteReference, Service, exposed
 
 REACTOR = True
 
@@ -42,11 +43,9 @@ class Client:
 
 async def listen(reactor: object) -> int:
     """Serve; return the port."""
-    port = await open_port("tcp:0:interface=127.0.0.1", Bench, reactor=reactor)
-    return port.getHost().port
+    return await port_of(Bench, reactor)
 
 
 async def connect(reactor: object, port: int) -> Client:
     """Return a connected client."""
-    connection = await dial(f"tcp:127.0.0.1:{port}", reactor=reactor)
-    return Client(connection.root)
+    return Client(await root_at(port, reactor))

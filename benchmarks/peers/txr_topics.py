@@ -7,7 +7,8 @@ from __future__ import annotations
 from time import perf_counter
 
 from benchmarks.peers.floor_prepared import EVENT, turn
-from txremote import Service, Topic, listen as open_port
+from benchmarks.peers.txr_ends import port_of
+from txremote import Service, Topic
 
 REACTOR = True
 
@@ -31,5 +32,4 @@ async def publish(count: int) -> float:
 
 async def listen(reactor: object) -> int:
     """Serve; return the port."""
-    port = await open_port("tcp:0:interface=127.0.0.1:backlog=1000", Bench, reactor=reactor)
-    return port.getHost().port
+    return await port_of(Bench, reactor)

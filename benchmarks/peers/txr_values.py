@@ -16,8 +16,9 @@ from benchmarks.peers.entries import (
     health_of_tuple,
     worth,
 )
+from benchmarks.peers.txr_ends import port_of, root_at
 from benchmarks.peers.work import check
-from txremote import RemoteReference, Service, connect as dial, exposed, listen as open_port
+from txremote import RemoteReference, Service, exposed
 
 REACTOR = True
 
@@ -74,11 +75,9 @@ class Client:
 
 async def listen(reactor: object) -> int:
     """Serve; return the port."""
-    port = await open_port("tcp:0:interface=127.0.0.1", Bench, reactor=reactor)
-    return port.getHost().port
+    return await port_of(Bench, reactor)
 
 
 async def connect(reactor: object, port: int) -> Client:
     """Return a connected client."""
-    connection = await dial(f"tcp:127.0.0.1:{port}", reactor=reactor)
-    return Client(connection.root)
+    return Client(await root_at(port, reactor))

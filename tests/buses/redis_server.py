@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 
@@ -89,3 +90,45 @@ class RedisServer:
         """Kill it, and start another one in its place."""
         self.kill()
         self.start()
+
+
+async def check_harm(redis: RedisServer, joined: Any, until: Any) -> Any:
+    """
+    Kill a Redis, start it, flush it, stop it and have it go on, while two publish; a reader that is
+    there all the time has all, once. Return the links.
+
+    Args:
+        redis: It.
+        joined: Gives a topic's link and what that hears.
+        until: Waits until a condition holds.
+    """
+    links, heard = zip(*[joined(redis.url) for _ in range(3)], strict=True)
+    await until(lambda: all(each.there for each in heard))
+    sent = 0
+
+    def publish(count: int) -> None:
+        nonlocal sent
+        for _ in range(count):
+            sent += 1
+            for link in links[:2]:
+                link.publish(f"k{sent % 3}", b"%d" % sent)
+
+    publish(100)  # they are under way as it is killed
+    redis.kill()
+    await until(lambda: not any(each.there for each in heard))
+    publish(100)
+    redis.start()
+    await until(lambda: len(heard[2].events) == 400)
+    redis.ask("FLUSHALL")
+    publish(100)
+    await until(lambda: len(heard[2].events) == 600)
+    redis.signal(signal.SIGSTOP)
+    publish(100)
+    await until(lambda: not any(each.there for each in heard))
+    publish(100)
+    redis.signal(signal.SIGCONT)
+    await until(lambda: [len(each.events) for each in heard] == [500, 500, 1000])
+    assert list(heard[2].numbers().values()) == [list(range(1, 501))] * 2
+    assert heard[2].missing == 0
+    assert "it has not answered for 0.5 s" in {why for _, why in heard[2].states}
+    return links

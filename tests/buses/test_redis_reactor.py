@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import socket
 import sys
 import threading
@@ -15,7 +14,7 @@ import pytest
 import pytest_twisted
 
 from tests.buses.local import Heard
-from tests.buses.redis_server import RedisServer, needs_redis
+from tests.buses.redis_server import RedisServer, check_harm, needs_redis
 from tests.interop.peer_processes import ROOT
 from tests.net.servers import until
 from txremote.buses import bus
@@ -49,38 +48,8 @@ async def test_it_is_killed_flushed_stopped_and_started_and_no_event_is_lost_or_
     """A reader that is there all the time has all; what may be lost is said."""
     monkeypatch.setattr(bus, "ANSWER_WITHIN", 0.5)
     with RedisServer() as redis:
-        links, heard = zip(*[joined(redis.url) for _ in range(3)], strict=True)
-        await until(lambda: all(each.there for each in heard))
-        sent = 0
-
-        def publish(count: int) -> None:
-            nonlocal sent
-            for _ in range(count):
-                sent += 1
-                for link in links[:2]:
-                    link.publish(f"k{sent % 3}", b"%d" % sent)
-
-        publish(100)  # they are under way as it is killed
-        redis.kill()
-        await until(lambda: not any(each.there for each in heard))
-        publish(100)
-        redis.start()
-        await until(lambda: len(heard[2].events) == 400)
-        redis.ask("FLUSHALL")
-        publish(100)
-        await until(lambda: len(heard[2].events) == 600)
-        redis.signal(signal.SIGSTOP)
-        publish(100)
-        await until(lambda: not any(each.there for each in heard))
-        publish(100)
-        redis.signal(signal.SIGCONT)
-        await until(lambda: [len(each.events) for each in heard] == [500, 500, 1000])
-        for link in links:
+        for link in await check_harm(redis, joined, until):
             link.close()
-    numbers = heard[2].numbers()
-    assert list(numbers.values()) == [list(range(1, 501))] * 2
-    assert heard[2].missing == 0
-    assert "it has not answered for 0.5 s" in {why for _, why in heard[2].states}
 
 
 @needs_redis

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 import txremote
+from tests.net.clockwork import advance
 from txremote import Connection, connect, exposed
 from txremote.config import make_config
 from txremote.net.line import Manner
@@ -201,12 +202,7 @@ class Town:
 
     def advance(self, seconds: float) -> None:
         """Let time go by, with what is due in it happening when it is due."""
-        self.settle()
-        end = self.clock.seconds() + seconds
-        while self.clock.seconds() < end:
-            due = [call.getTime() for call in self.clock.getDelayedCalls()]
-            self.clock.advance(min([end, *due]) - self.clock.seconds())
-            self.settle()
+        advance(self.clock, seconds, self.settle)
 
     def begin(self) -> Town:
         """Start the pool."""

@@ -36,6 +36,7 @@ import txremote
 from tests.drivers import of_a_reactor
 from tests.examples import examples
 from tests.net.certificates import DAY, Authority
+from tests.net.clockwork import advance
 from tests.net.servers import LOOPBACK, Desk, endpoint_of, served, until
 from tests.peer.pairs import Outcome, logged
 from tests.processes import Program, Twistd
@@ -191,12 +192,7 @@ class World:
 
     def advance(self, seconds: float) -> None:
         """Let time go by, with what is due in it happening when it is due."""
-        self.settle()
-        end = self.clock.seconds() + seconds
-        while self.clock.seconds() < end:
-            due = [call.getTime() for call in self.clock.getDelayedCalls()]
-            self.clock.advance(min([end, *due]) - self.clock.seconds())
-            self.settle()
+        advance(self.clock, seconds, self.settle)
 
     def start(self) -> World:
         self.client.startService()

@@ -5,6 +5,7 @@ Streams of ours that a peer reads: what arrives, what waits, and how each ends, 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,31 +30,32 @@ class Feed(Service):
         self.gates: list[Deferred[None]] = []
         self.stream: Any = None
 
-    def _plain(self, items: Any, error: Exception | None) -> Iterator[Any]:
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Note how a generator ends."""
         try:
-            for item in items:
-                self.given += 1
-                yield item
-            if error is not None:
-                raise error
+            yield
         except GeneratorExit:
             self.ends.append("closed")
             raise
         finally:
             self.ends.append("finally")
 
-    async def _asynchronous(self, items: Any, error: Exception | None) -> AsyncIterator[Any]:
-        try:
+    def _plain(self, items: Any, error: Exception | None) -> Iterator[Any]:
+        with self._noted():
             for item in items:
                 self.given += 1
                 yield item
             if error is not None:
                 raise error
-        except GeneratorExit:
-            self.ends.append("closed")
-            raise
-        finally:
-            self.ends.append("finally")
+
+    async def _asynchronous(self, items: Any, error: Exception | None) -> AsyncIterator[Any]:
+        with self._noted():
+            for item in items:
+                self.given += 1
+                yield item
+            if error is not None:
+                raise error
 
     def _made(self, kind: str, items: Any, error: Exception | None = None) -> Any:
         make = self._plain if kind == "plain" else self._asynchronous
