@@ -63,6 +63,10 @@ class Tables:
         self.ours[key] = value
         return REMOTE_REF_HEAD + key
 
+    def unbox_promise(self, number: int) -> Any:
+        """Name the result of a call."""
+        return ("promise", number)
+
     def unbox_local(self, key: bytes) -> Any:
         """Find an object of ours."""
         self.keys.append(key)

@@ -61,6 +61,9 @@ class Tables:
     def unbox_remote(self, key: bytes) -> Any:
         return load_key(key)
 
+    def unbox_promise(self, number: int) -> Any:
+        return ("promise", number)
+
 
 Made = tuple[MessageDecoder, Tables]
 TABLES = Tables()

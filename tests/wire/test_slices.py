@@ -18,7 +18,7 @@ from txremote.errors import RemoteProtocolError
 from txremote.wire import slices
 from txremote.wire.boxing import TUPLE_HEAD, VALUE_HEAD, unbox
 from txremote.wire.brine import Budget, dump, load_value, tuple_head
-from txremote.wire.keys import REMOTE_REF_HEAD
+from txremote.wire.keys import PROMISE_HEAD, REMOTE_REF_HEAD
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
 from txremote.wire.slices import SLICE, decoded_in_slices, in_one_go
 
@@ -37,6 +37,9 @@ class Tables:
 
     def unbox_remote(self, key: bytes) -> Any:
         return ("remote", key)
+
+    def unbox_promise(self, number: int) -> Any:
+        return ("promise", number)
 
 
 def outcome(decode: Callable[[], tuple[Any, int]], size: int) -> Any:
@@ -102,6 +105,11 @@ def test_any_value_with_some_bytes_changed_or_cut(value: Any, draw: st.DataObjec
 def test_random_bytes(data: bytes) -> None:
     agree(data)
     agree(data, boxed=True)
+
+
+def test_results_of_calls() -> None:
+    assert agree(PROMISE_HEAD + dump(7), boxed=True) == canon(("promise", 7))
+    assert agree(PROMISE_HEAD + dump("7"), boxed=True) == "refused"
 
 
 def test_limits_hold() -> None:

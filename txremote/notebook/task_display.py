@@ -81,6 +81,8 @@ class TaskDisplay:
         self._fail(ConnectionLost(f"the connection was lost: {how}"), "connection lost")
 
     def _refused(self, failure: Any) -> None:
+        if self._task._connection.closed:
+            return  # `_lost` follows, and says so
         self._fail(failure.value, f"not watched: {failure.value}")
 
     def _fail(self, error: BaseException, words: str) -> None:
