@@ -449,6 +449,7 @@ def test_a_new_server_takes_over_the_socket_of_an_old_one() -> None:
         clients = [threading.Thread(target=come_and_go, args=where) for _ in range(4)]
         with started_by_systemd(listener) as old, started_by_systemd(listener) as new:
             try:
+                old.wait_for("txremote serves on")  # both start at once: the new one may be first
                 for client in clients:
                     client.start()
                 wait_for_more()
