@@ -162,6 +162,26 @@ def test_a_busy_server_is_waited_for_though_it_hangs_up_on_a_second_connection(
 
 
 @scripted
+def test_a_txremote_that_answers_the_second_connection_alone_is_used_over_that(
+    monkeypatch: Any,
+) -> None:
+    monkeypatch.setattr(dialling, "PATIENCE", 0.05)
+    monkeypatch.setattr(dialling, "PATIENCE_WITH_TXREMOTE", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            first = listener.accept()[0]
+            factory.accept(SocketChannel(listener.accept()[0]), Told).serve_all()
+            factory.accept(SocketChannel(first), Told).serve_all()
+
+        server = Script(serve)
+        with rpyc.connect("127.0.0.1", listener.getsockname()[1]) as conn:
+            assert conn.protocol.is_txremote
+            assert conn.root.add(1, 2) == 3
+        server.result()
+
+
+@scripted
 def test_what_is_no_service_is_refused_before_dialling() -> None:
     with pytest.raises(TypeError, match="is no service"):
         rpyc.connect("127.0.0.1", 1, service=5)

@@ -21,6 +21,7 @@ from tests.net.servers import (
     DEADLINE,
     LOOPBACK,
     Desk,
+    ServingFactory,
     endpoint_of,
     factory_of,
     joined,
@@ -38,7 +39,7 @@ from txremote import (
     async_,
     connect,
 )
-from txremote.peer import introduction
+from txremote.peer import dialling, introduction
 from txremote.peer.imports import ReleaseSweeper
 
 pytestmark = pytest.mark.filterwarnings(
@@ -146,6 +147,39 @@ async def test_a_server_that_says_nothing_is_a_timeout():
             await connect(endpoint_of(port), timeout=0.2)
         assert 0.2 <= reactor.seconds() - started < 5
         await until(lambda: factory.lost == factory.made)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_busy_server_changes_nothing_that_a_connection_can_do(monkeypatch):
+    """It answers a second connection before the first, whose dialect goes on all the same."""
+    from twisted.internet import reactor
+
+    monkeypatch.setattr(dialling, "PATIENCE", 0.01)
+    serving = ServingFactory(reactor, Desk)
+    first, seconds = scripted(), []
+
+    def one_after_the_other(addr):
+        if not first.made:
+            return Factory.buildProtocol(first, addr)
+        seconds.append(serving.buildProtocol(addr))
+        return seconds[-1]
+
+    busy = Factory()
+    busy.noisy, busy.buildProtocol = False, one_after_the_other
+    async with listening(busy) as port:
+        connecting = connect(endpoint_of(port), timeout=DEADLINE)
+        await until(lambda: seconds and seconds[0].features)
+        served_late = serving.buildProtocol(None)
+        served_late.makeConnection(first.made[0].transport)
+        first.made[0].dataReceived = served_late.dataReceived
+        served_late.dataReceived(b"".join(first.heard))
+        conn = await connecting
+        older = await connect(endpoint_of(port), dialect="5", timeout=DEADLINE)
+        assert conn.outbox.dialect.name == "6"
+        assert await conn.root.same("hello") == "hello"
+        assert conn.features == older.features
+        await conn.close()
+        await older.close()
 
 
 @pytest_twisted.ensureDeferred

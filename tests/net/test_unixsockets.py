@@ -314,3 +314,19 @@ def test_a_server_that_was_never_started_takes_its_file_along(path: Path) -> Non
     server.close()
     server.close()
     assert leftovers(path) == []
+
+
+def test_a_crowd_that_comes_at_once_is_let_in(tmp_path: Path) -> None:
+    """All of it may wait to be accepted, unless the description says how many."""
+    for option, waiting in (("", 100), (":backlog=10", 11)):
+        path = str(tmp_path / f"of-{waiting}")
+        listening: Any = server_endpoint(reactor, f"unix:{path}{option}").listen(Factory())
+        crowd = [socket.socket(socket.AF_UNIX) for _ in range(100)]
+        let_in = 0
+        for one in crowd:
+            one.setblocking(False)
+            let_in += one.connect_ex(path) == 0
+        for one in crowd:
+            one.close()
+        listening.result.stopListening()
+        assert let_in == waiting

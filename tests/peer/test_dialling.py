@@ -11,6 +11,7 @@ from txremote.peer.dialling import (
     KEEP,
     OPEN,
     PATIENCE,
+    PATIENCE_WITH_TXREMOTE,
     WAIT,
     Outcome,
     Step,
@@ -94,6 +95,19 @@ def test_the_first_attempt_is_kept_if_it_answers_late() -> None:
         ]
 
 
+def test_a_busy_txremote_is_waited_for_in_its_first_dialect() -> None:
+    """It answers in any, so what it answers first says only how long it took."""
+    answered = Outcome("5", is_txremote=True)
+    second = [
+        *(OPEN_6, Step(WAIT, "6", PATIENCE), OPEN_5, Step(WAIT, "5", PATIENCE)),
+        Step(WAIT, "6", PATIENCE_WITH_TXREMOTE),
+    ]
+    assert taken([None, answered, Outcome("6")]) == [*second, CLOSE_5, KEEP_6]
+    for silent_or_lost in (None, Outcome("6", LOST)):  # both can do the same
+        assert taken([None, answered, silent_or_lost]) == [*second, CLOSE_6, KEEP_5]
+    assert taken([None, Outcome("6", LOST), answered])[-2:] == [CLOSE_6, KEEP_5]
+
+
 def test_the_second_attempt_is_waited_for_if_the_first_fails_late() -> None:
     assert taken([None, Outcome("6", LOST), Outcome("5")])[-3:] == [
         Step(WAIT, "5"),
@@ -139,9 +153,9 @@ def test_only_one_who_hung_up_has_told_a_dialect() -> None:
 KINDS = st.sampled_from(["answered", "lost", "told", "failed", "silent", "timed out", "ctrl-c"])
 
 
-@given(st.lists(KINDS, max_size=8), st.data(), st.sampled_from(["auto", "5", "6"]))
+@given(st.lists(KINDS, max_size=8), st.data(), st.sampled_from(["auto", "5", "6"]), st.booleans())
 def test_one_connection_is_kept_or_one_error_raised_and_all_others_are_closed(
-    kinds: list[str], data: st.DataObject, dialect: str
+    kinds: list[str], data: st.DataObject, dialect: str, txremote: bool
 ) -> None:
     """Whatever becomes of each wait, of the attempt it names or of another that is open."""
     steps = dialling_steps(dialect)
@@ -179,7 +193,7 @@ def test_one_connection_is_kept_or_one_error_raised_and_all_others_are_closed(
                     ended.add(of)
                     problem = {"answered": None, "failed": OSError()}.get(kind, LOST)
                     told = "5" if kind == "told" and of == "6" else None
-                    reply = Outcome(of, problem, told)
+                    reply = Outcome(of, problem, told, is_txremote=kind == "answered" and txremote)
             step = steps.send(reply) if thrown is None else steps.throw(thrown)
     except StopIteration:
         pass

@@ -127,7 +127,7 @@ class _Dialling:
         except Exception as error:
             tls = isinstance(conn._pump.io.channel, TLSChannel)
             return outcome_of(dialect, unanswered(error, tls), conn.protocol.other_dialect)
-        return Outcome(dialect)
+        return Outcome(dialect, is_txremote=bool(conn.protocol.features))
 
 
 def connect(

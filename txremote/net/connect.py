@@ -80,9 +80,10 @@ class _Dialling:
         self._service = service
         self._config = config
         self._attempts: dict[str, Deferred[None]] = {}
+        self._asked: set[str] = set()
         self._answered: dict[str, Connection] = {}
         self._outcomes: deque[Outcome] = deque()
-        self._waiting: Deferred[None] | None = None
+        self._waiting: Deferred[bool] | None = None
 
     async def run(self, steps: Steps) -> Connection:
         """Take all steps, and return the connection that is kept."""
@@ -93,7 +94,7 @@ class _Dialling:
                 if step.action == OPEN:
                     self._open(step.dialect)
                 elif step.action == WAIT:
-                    outcome = await self._wait(step.seconds)
+                    outcome = await self._wait(step.dialect, step.seconds)
                 else:
                     self._close(step.dialect)
             except BaseException as error:  # a time-out or a cancellation: it closes the rest
@@ -125,6 +126,8 @@ class _Dialling:
         try:
             connection = await self._endpoint.connect(factory)
             assert isinstance(connection, Connection)
+            self._asked.add(dialect)
+            self._wake()
             try:
                 self._answered[dialect] = await _introduced(connection)
             finally:
@@ -132,22 +135,33 @@ class _Dialling:
         except Exception as error:
             self._outcomes.append(outcome_of(dialect, error, other))
         else:
-            self._outcomes.append(Outcome(dialect))
-        if self._waiting is not None and not self._waiting.called:
-            self._waiting.callback(None)
+            is_txremote = bool(self._answered[dialect].features)
+            self._outcomes.append(Outcome(dialect, is_txremote=is_txremote))
+        self._wake()
 
-    async def _wait(self, seconds: float | None) -> Outcome | None:
-        if not self._outcomes:
-            waiting = self._waiting = Deferred()
-            timer = None
-            if seconds is not None:
-                timer = steady(self._reactor).callLater(seconds, waiting.callback, None)
-            try:
-                await waiting
-            finally:
-                if timer is not None and timer.active():
-                    timer.cancel()
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.called:
+            self._waiting.callback(True)
+
+    async def _wait(self, dialect: str, seconds: float | None) -> Outcome | None:
+        while not self._outcomes and seconds is not None and dialect not in self._asked:
+            await self._something(None)  # it still connects
+        while not self._outcomes and await self._something(seconds):
+            pass
         return self._outcomes.popleft() if self._outcomes else None
+
+    async def _something(self, seconds: float | None) -> bool:
+        """Wait until something has become of an attempt; tell whether it has, in time."""
+        waiting: Deferred[bool] = Deferred()
+        self._waiting = waiting
+        timer = None
+        if seconds is not None:
+            timer = steady(self._reactor).callLater(seconds, waiting.callback, False)
+        try:
+            return await waiting
+        finally:
+            if timer is not None and timer.active():
+                timer.cancel()
 
     def _close(self, dialect: str) -> None:
         self._attempts[dialect].cancel()

@@ -39,6 +39,11 @@ PRIVATE: Final = 0o600
 
 _TWISTEDS = 0o666  # twisted.internet.endpoints.UNIXServerEndpoint's, where nobody says
 
+#: How many clients may wait to be accepted, where a description says nothing; systems have a bound
+#: of their own. With Twisted's 50 a crowd that comes at once waits for seconds, or is reset.
+BACKLOG = 4096
+_TWISTEDS_BACKLOG = 50
+
 _AF_UNIX = getattr(socket, "AF_UNIX", None)  # not on every system
 
 
@@ -51,9 +56,14 @@ class _WrittenMode(int):
 
 
 def server_endpoint(reactor: Reactor, description: str) -> IStreamServerEndpoint:
-    """Do as `serverFromString`, and mark a UNIX socket's mode, for `take_port`, if it is said."""
+    """
+    Do as `serverFromString`, with a longer queue of clients; and mark a UNIX socket's mode, for
+    `take_port`, if it is said.
+    """
     endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     inner = innermost(endpoint)
+    if getattr(inner, "_backlog", None) == _TWISTEDS_BACKLOG and "backlog=" not in description:
+        inner._backlog = BACKLOG
     if isinstance(inner, UNIXServerEndpoint) and _says_mode(description):
         inner._mode = _WrittenMode(inner._mode)
     if getattr(endpoint, "clock", reactor) is None:  # else TLS would install a reactor

@@ -5,7 +5,9 @@ RPyC never negotiates its version. A client asks for the root in the dialect of 
 txremote server answers in the dialect it is asked in. A server of RPyC 5 answers with a
 good-bye in its own dialect and hangs up, so the client dials once more and speaks that. RPyC
 5's thread pool server says nothing; after `PATIENCE` seconds a second attempt asks in RPyC 5's
-dialect, and the first that answers is kept: the silent one may be a busy server of RPyC 6.
+dialect, and the first that answers is kept: the silent one may be a busy server of RPyC 6. A
+txremote that answers the second one was only busy, so the first has some seconds more, for then
+all its connections are of one dialect. One that goes on in the other can do all the same.
 
 `dialling_steps` decides and does no I/O. A driver (`txremote.net.connect`,
 `txremote.blocking.factory`) carries out its steps:
@@ -15,7 +17,7 @@ step      what the driver does                                          sends ba
 ========  ============================================================  ==============
 `OPEN`    begin an attempt: connect, and ask for the root in a dialect  None
 `WAIT`    wait for an attempt, or for any of those that are open        an `Outcome`, or
-          if it can; ``seconds`` at most                                None: no outcome
+          if it can; ``seconds`` at most from when it was asked         None: no outcome
 `CLOSE`   close an attempt, whatever has become of it                   None
 `KEEP`    use this attempt's connection; it is the last step            None
 ========  ============================================================  ==============
@@ -32,8 +34,11 @@ from typing import Final, Literal, NamedTuple, TypeVar
 from txremote.errors import ConnectionLost
 from txremote.peer.lifecycle import GOODBYE
 
-#: Seconds that a server has to answer in the dialect of RPyC 6, before that of RPyC 5 is tried.
+#: Seconds that a server that was asked in the dialect of RPyC 6 has, before that of 5 is tried.
 PATIENCE: Final = 1.0
+
+#: Seconds that a txremote which answers the second attempt has to answer the first one, too.
+PATIENCE_WITH_TXREMOTE: Final = 5.0
 
 OPEN: Final = "open"
 WAIT: Final = "wait"
@@ -54,13 +59,14 @@ class Step(NamedTuple):
 
 class Outcome(NamedTuple):
     """
-    The end of an attempt: without an error the server has answered; ``other_dialect`` is the
-    one that it told before it hung up.
+    The end of an attempt: without an error the server has answered, and is perhaps a txremote;
+    ``other_dialect`` is the one that it told before it hung up.
     """
 
     dialect: str
     error: Exception | None = None
     other_dialect: str | None = None
+    is_txremote: bool = False
 
 
 _E = TypeVar("_E", bound=BaseException)
@@ -116,7 +122,7 @@ def _try(dialect: str, opened: list[str]) -> Generator[Step, Outcome | None, str
 
 def _search(opened: list[str]) -> Generator[Step, Outcome | None, str]:
     # One attempt that is lost leads to another only where the server has told its dialect.
-    # Of two that are open, the first that answers is kept; both lost: raise the first's error.
+    # Of two that are open, one that answers is kept; both lost: raise the first's error.
     opened.append("6")
     yield Step(OPEN, "6")
     outcome = yield Step(WAIT, "6", PATIENCE)
@@ -136,4 +142,8 @@ def _search(opened: list[str]) -> Generator[Step, Outcome | None, str]:
             if len(errors) == len(opened):
                 raise errors["6"]
         outcome = yield Step(WAIT, "5" if "6" in errors else "6")
+    if outcome.is_txremote and outcome.dialect == "5" and "6" not in errors:
+        first = yield Step(WAIT, "6", PATIENCE_WITH_TXREMOTE)
+        if first is not None and first.error is None:
+            return "6"
     return outcome.dialect
