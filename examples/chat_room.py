@@ -10,14 +10,14 @@ Enter a room from some windows, and end with Ctrl-D::
     python examples/chat_room.py tcp:127.0.0.1:18861 kitchen ann
     python examples/chat_room.py tcp:127.0.0.1:18861 kitchen bob
 
-On several machines a Redis joins them. On each of them::
+On several machines, in a network that you trust, a Redis joins them. On each of them::
 
     export TXREMOTE_REGISTRY=redis://10.0.0.1
     CHAT_REDIS=redis://10.0.0.1 twistd -n txremote --workers 4 \
         --service examples.chat_room.ChatRoom --listen tcp:18861 --register chat
 
-and ``registry:chat`` in the place of ``tcp:127.0.0.1:18861``. When a client's server is lost it goes on
-at another.
+and ``registry:chat`` in the place of ``tcp:127.0.0.1:18861``. A client whose server is lost goes on at
+another.
 
 What a service keeps in memory belongs to one worker. So nothing is kept here but a seat for each
 connection, and all else is events. ``chat.py`` has a list of members, and is of one process.
@@ -76,6 +76,10 @@ def show(name, what, text):
     print(f"<{name}> {text}" if what == "says" else f"* {name} {what}", flush=True)
 
 
+#: A client that only listens asks after 2 seconds of silence whether its server is still there.
+LISTENING = {"keepalive": 2, "keepalive_timeout": 3}
+
+
 async def hear(reactor, client, room):
     """Print what happens in a room, without end; when the server is lost, at another."""
     while True:
@@ -114,6 +118,7 @@ async def main(reactor, endpoint, room, name):
         endpoint,
         pick="sticky",  # the seat is at one server
         on_connect=lambda connection: connection.root.enter(room, name),
+        config=LISTENING,
         reactor=reactor,
     )
     client.startService()

@@ -11,7 +11,7 @@ Watch it in some windows, all prices or some, and set prices in another::
     python examples/price_feed.py tcp:127.0.0.1:18861 watch tea ice
     python examples/price_feed.py tcp:127.0.0.1:18861 set tea=250 ice=90
 
-On several machines a Redis joins them. On each of them::
+On several machines, in a network that you trust, a Redis joins them. On each of them::
 
     export TXREMOTE_REGISTRY=redis://10.0.0.1
     PRICES_REDIS=redis://10.0.0.1 twistd -n txremote --workers 4 \
@@ -49,6 +49,10 @@ class PriceFeed(Service, values=True):
         self.exposed_prices.publish((name, cents), key=name)
 
 
+#: A client that only listens asks after 2 seconds of silence whether its server is still there.
+LISTENING = {"keepalive": 2, "keepalive_timeout": 3}
+
+
 def told_missed(count, why):
     """Say that prices did not come."""
     print("missed:", "nobody knows how many" if count is None else count, f"({why})", flush=True)
@@ -69,7 +73,7 @@ async def watch(reactor, client, names):
 
 async def main(reactor, endpoint, command, *words):
     """The client."""
-    client = RemoteClient(endpoint, pick="sticky", reactor=reactor)
+    client = RemoteClient(endpoint, pick="sticky", config=LISTENING, reactor=reactor)
     client.startService()
     try:
         if command == "watch":

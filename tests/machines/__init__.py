@@ -1,0 +1,1 @@
+"""What several machines do together: network namespaces, whose links are cut."""
