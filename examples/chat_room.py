@@ -16,8 +16,7 @@ On several machines, in a network that you trust, a Redis joins them. On each of
     CHAT_REDIS=redis://10.0.0.1 twistd -n txremote --workers 4 \
         --service examples.chat_room.ChatRoom --listen tcp:18861 --register chat
 
-and ``registry:chat`` in the place of ``tcp:127.0.0.1:18861``. A client whose server is lost goes on at
-another.
+and the clients enter by ``registry:chat``. One whose server is lost goes on at another.
 
 What a service keeps in memory belongs to one worker. So nothing is kept here but a seat for each
 connection, and all else is events. ``chat.py`` has a list of members, and is of one process.
