@@ -14,13 +14,17 @@ from typing import Any
 import pytest
 import pytest_twisted
 import rpyc as stock
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 
 import txremote.blocking
 from tests.blocking.script_threads import linked, run_script, scripted, wait_until
 from tests.net.servers import DEADLINE, endpoint_of, served
-from txremote import Service, connect, exposed, stream
+from tests.peer.test_outgoing import Feed, feed_pair, settle
+from txremote import AsyncResultTimeout, Service, connect, exposed, stream
+from txremote.refs.reading import stream_items_here
 from txremote.streams.chunks import CHUNK
+from txremote.testing import Pair
 
 COUNT = 5_000
 
@@ -224,3 +228,58 @@ def test_a_stream_can_still_be_pulled_item_by_item() -> None:
         with pytest.raises(StopIteration):
             next(flow)
         assert list(txremote.blocking.buffiter(conn.root.plain(30))) == list(range(30))
+
+
+class Impatient:
+    """
+    The view of a script whose waits are over at once.
+
+    Attributes:
+        asked: How often it has asked the peer for a sign of life.
+    """
+
+    _timeout = 5.0
+
+    def __init__(self, pair: Pair, feed: Feed, is_alive: bool) -> None:
+        self.protocol = pair.client
+        self.asked = 0
+        self._pair, self._feed, self._is_alive = pair, feed, is_alive
+
+    def _wait_for_answer(self, timeout: float, send: Callable[[], Deferred[Any]]) -> None:
+        waiting = send()
+        settle(self._pair)
+        if not waiting.called:
+            waiting.addErrback(lambda failure: failure.trap(CancelledError))
+            waiting.cancel()
+            raise AsyncResultTimeout(f"no answer within {timeout:g} s")
+
+    def ping(self, timeout: float) -> None:
+        self.asked += 1
+        if not self._is_alive:
+            raise AsyncResultTimeout("no answer")
+        if self.asked % 3 == 0:  # after some silence there is an item
+            self._feed.gates[-1].callback(None)
+            settle(self._pair)
+
+    def to_netrefs(self, items: Any) -> Any:
+        return items
+
+    def leave_stream(self, incoming: Any) -> None:
+        incoming.leave_now()
+        settle(self._pair)
+
+
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_a_script_waits_for_a_silent_source_while_its_peer_is_alive(is_alive: bool) -> None:
+    pair, feed = feed_pair()
+    view = Impatient(pair, feed, is_alive)
+    reading = stream_items_here(view, pair.result(pair.client.root.waiting()))
+    if is_alive:
+        assert list(reading) == [0, 1, 2]
+        assert view.asked == 9
+    else:
+        with pytest.raises(AsyncResultTimeout):
+            next(reading)
+        assert view.asked == 1
+    assert feed.ends == ["finally"]
+    pair.lose()

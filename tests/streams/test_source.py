@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from tests.peer.pairs import Outcome
+from tests.streams.test_feed import Push
 from txremote import stream
 from txremote.streams.source import Stream
 
@@ -68,6 +69,20 @@ def test_without_a_source_a_producer_writes_to_its_consumer() -> None:
         return [part async for part in flow]
 
     assert Outcome(Deferred.fromCoroutine(run())).value == [b"part"]
+
+
+def test_a_producer_whose_stream_nobody_has_any_more_is_stopped() -> None:
+    unread, read = Push(), Push()
+    flow = stream(unread)
+    assert unread.told == []
+    del flow
+    assert unread.told == ["stop"]
+    flow = stream(read)
+    source = flow.take()
+    del flow  # its reader has the rest
+    assert read.told == []
+    assert Outcome(Deferred.fromCoroutine(source.aclose())).value is None
+    assert read.told == ["stop"]
 
 
 def test_its_name_on_the_wire_is_that_of_the_package() -> None:

@@ -35,6 +35,7 @@ from txremote.refs.driver import ReactorDriver
 from txremote.refs.outcome import Outcome
 from txremote.refs.reactorthread import asyncio_loop_of, in_reactor, may_call_here
 from txremote.refs.threadguard import LoopGuard
+from txremote.streams.source import Stream
 from txremote.views import reactor as _views  # noqa: F401  # has interfaces adapt references
 
 
@@ -177,9 +178,10 @@ class LaneExecutor(LoopExecutor):
         return stepping
 
     def let_go(self, connection: Connection, held: list[object]) -> None:
-        """Empty it in the lane, between two requests."""
+        """Empty it in the lane, between two requests; in the loop, where its steps ran there."""
         # not yet: the request that gives it back has it, too
-        self.loop.callFromThread(self._let_go, held)
+        runs_here = type(held[0]) is Stream and held[0].is_async
+        self.loop.callFromThread(held.clear if runs_here else partial(self._let_go, held))
 
     def _let_go(self, held: list[object]) -> None:
         try:

@@ -12,6 +12,8 @@ from typing import Any, Final, Protocol
 
 from twisted.internet.defer import succeed
 
+from txremote.errors import AsyncResultTimeout
+from txremote.refs.outcome import Outcome
 from txremote.refs.ports import Answer
 from txremote.wire.consts import (
     FEATURE_STREAMS,
@@ -84,21 +86,50 @@ async def items_of(asked: Any, keeps: bool = False) -> AsyncIterator[Any]:
 
 
 def stream_items_here(view: Any, reference: Any) -> Iterator[Any]:
-    """Give the items of a stream in a thread that may block, through its `BlockingView`."""
+    """
+    Give the items of a stream in a thread that may block, through its `BlockingView`.
+
+    A source may be silent for long. So when nothing has come for the time that calls may take, the
+    peer is asked for a sign of life, which has to come within that time.
+
+    Raises:
+        AsyncResultTimeout: no item has come, and no sign of life.
+    """
     opened: list[IncomingStream] = []
+    came: list[Any] = []  # `Outcome`s: here, for a wait whose time is up has no result
 
     def next_items() -> Answer:
         if not opened:
             opened.append(view.protocol.open_stream(reference, True))
-        incoming = opened[0]
-        items = incoming.take()
-        if items is not None:
-            return succeed(items)
-        return incoming.more().addCallback(lambda _none: incoming.take())
+        if not came and not _take_into(came, opened[0]):
+            return opened[0].more().addCallback(lambda _none: _take_into(came, opened[0]))
+        return succeed(None)
 
     try:
-        while items := view._wait_for_answer(None, next_items):
-            yield from view.to_netrefs(items)
+        while True:
+            try:
+                view._wait_for_answer(view._timeout, next_items)
+            except AsyncResultTimeout:
+                view.ping(timeout=view._timeout)
+                continue
+            found = came.pop()
+            if not found.went_well:
+                raise found.value
+            if not found.value:
+                return
+            yield from view.to_netrefs(found.value)
     finally:
         for incoming in opened:
             view.leave_stream(incoming)
+
+
+def _take_into(came: list[Any], incoming: IncomingStream) -> bool:
+    """Note what a stream has, or how it has ended; return whether it has anything."""
+    try:
+        items = incoming.take()
+    except Exception as error:
+        came.append(Outcome(False, error))
+        return True
+    if items is not None:
+        came.append(Outcome(True, items))
+    return items is not None

@@ -100,6 +100,10 @@ class Feed:
 
     async def aclose(self) -> None:
         """Stop the producer, and drop what it has written."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Do as `aclose`, at once."""
         self._body = None
         self._chunks.clear()
         self._over = True

@@ -11,8 +11,6 @@ import io
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from twisted.internet.interfaces import IConsumer
-
 from txremote.streams.chunks import CHUNK, FileChunks, may_wait
 from txremote.streams.feed import Feed, feed_of, is_producer
 
@@ -36,7 +34,7 @@ class Stream:
     def __init__(self, source: Any, chunk: int | None = None) -> None:
         self.blocks = False
         self.chunk = chunk
-        self.consumer: IConsumer | None = None
+        self.consumer: Feed | None = None
         self._iterator: Any = None
         self._taken = False
         if source is None or is_producer(source):
@@ -125,6 +123,11 @@ class Stream:
     def aclose(self) -> Any:
         """End an asynchronous source, if that can be ended."""
         return self.iterator().aclose()
+
+    def __del__(self) -> None:
+        # A generator and a file end when nobody has them any more; a producer would stay paused.
+        if self.consumer is not None and not self._taken:
+            self.consumer.stop()
 
     def __repr__(self) -> str:
         return f"<Stream of {'nothing yet' if self._source is None else repr(self._source)}>"
