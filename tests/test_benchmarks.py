@@ -271,6 +271,14 @@ def test_events_to_many_are_measured_beside_a_loop_and_a_broker():
     assert row.is_met(row.goal[0], measured) in (True, False)
 
 
+def test_subscribers_are_timed_beside_some_that_read_nothing():
+    """Those get nothing more, or the row fails; the others get all."""
+    (row,) = [row for row in ROWS if row.name == "slow subscribers"]
+    measured = harness.run_row(row, Effort(rounds=2, seconds=0.01, quick=True))
+    assert [figures.error for figures in measured.values()] == [""]
+    assert row.is_met(row.goal[0], measured) in (True, False)
+
+
 def test_the_floor_gives_out_events_as_long_as_ours():
     """The frame that a bare loop writes has the size of a topic's message with the same event."""
     from benchmarks.peers.floor_prepared import EVENT, FRAME

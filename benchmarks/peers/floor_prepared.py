@@ -30,13 +30,13 @@ class Listener(Protocol):
         _protocols.append(self)
 
 
-async def turn() -> None:
-    """Wait for the reactor's next turn."""
+async def turn(delay: float = 0.0) -> None:
+    """Wait for the reactor's next turn, or for so many seconds."""
     from twisted.internet import reactor
 
     running: Any = reactor
     next_turn: Deferred[None] = Deferred()
-    running.callLater(0, next_turn.callback, None)
+    running.callLater(delay, next_turn.callback, None)
     await next_turn
 
 
