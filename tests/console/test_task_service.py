@@ -299,7 +299,7 @@ class TestSubscription:
         linked.get(task.subscribe(on_news))
         linked.turn()
         server = linked.manager.find(1)
-        server._put_out(f"line {n}" for n in range(100))
+        server._put_out([f"line {n}" for n in range(100)])
         linked.turn()
         assert len(heard) == 1
         answers[0].callback(None)

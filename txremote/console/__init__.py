@@ -6,6 +6,7 @@ Command containers as plac writes them, and what reads their command lines.
 ``containers``  containers of commands: the kinds there are, and the life of one
 ``dialogue``  `Dialogue`: one user of a console: lines in, output and prompts out
 ``extra``  plac's parser, or an error that says how to install it
+``following``  ``.output``: the output of tasks, as far as it has come, and as it comes
 ``hints``  type hints and defaults of a command's arguments, translated for plac's parser
 ``history``  editing, history and completion at a prompt: readline, where there is one
 ``parsing``  command lines of a container, read by plac's own parser

@@ -10,15 +10,13 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 
-from twisted.internet.defer import Deferred
-
 from txremote.console.extra import annotated
+from txremote.console.following import Audiences, follow as show_all
 from txremote.console.parsing import PREFIX
 from txremote.tasks.keeper import TaskKeeper
-from txremote.tasks.listing import ProgressLines, row_of
+from txremote.tasks.listing import row_of
 from txremote.tasks.states import FINAL, RUNNING, state_from_text
 from txremote.tasks.stepping import Call, LeaveSession
-from txremote.tasks.task import Lines, Task
 
 
 def _state(text: str) -> str:
@@ -30,10 +28,11 @@ def _state(text: str) -> str:
 
 
 class Builtins:
-    """The built-in commands on the tasks of a keeper."""
+    """The built-in commands on the tasks of a keeper, and what follows those tasks."""
 
-    def __init__(self, keeper: TaskKeeper) -> None:
+    def __init__(self, keeper: TaskKeeper, audiences: Audiences | None = None) -> None:
         self._keeper = keeper
+        self._audiences = audiences or Audiences()
 
     def by_name(self) -> dict[str, Callable[..., object]]:
         """Return the commands by name."""
@@ -71,9 +70,9 @@ class Builtins:
                 yield _nothing("show", taskno)
             elif task not in found:
                 found.append(task)
-        followed = [FollowedTask(task, len(found) > 1) for task in found]
+        followed = self._audiences.followed(found)
         if follow:
-            yield from _follow(followed)
+            yield from show_all(followed)
             return
         for each in followed:
             yield each.shown()
@@ -102,63 +101,6 @@ class Builtins:
         raise LeaveSession
 
 
-class FollowedTask:
-    """
-    A task whose output is shown.
-
-    Args:
-        task: The task.
-        numbered: Whether its lines begin with its number, since there are others.
-    """
-
-    def __init__(self, task: Task, numbered: bool) -> None:
-        self.task = task
-        self._prefix = f"{task.no}| " if numbered else ""
-        self._seen = 0
-        self._progress = ProgressLines(task.clock)
-
-    def shown(self) -> str:
-        """Return how it stands."""
-        return repr(self.task)
-
-    def news(self) -> Lines:
-        """Return the lines that it has put out since this was called before."""
-        output = self.task.output
-        lost = output.first - self._seen
-        lines = output.lines(self._seen)
-        self._seen = output.next
-        if lost > 0:
-            lines.insert(0, f"... {lost} lines were dropped")
-        progress = None if self.task.done else self._progress.of(self.task)
-        if progress is not None:
-            lines.append(progress)
-        return Lines([f"{self._prefix}{line}" for line in lines] if self._prefix else lines)
-
-    @property
-    def has_news(self) -> bool:
-        """Whether there are lines that were not shown."""
-        return self._seen < self.task.output.next
-
-
-def _follow(followed: list[FollowedTask]) -> Iterator[object]:
-    """Show what comes of some tasks until all have ended."""
-    for each in followed:
-        yield each.shown()
-    while followed:
-        left = []
-        for each in followed:
-            is_over = each.task.done
-            yield each.news()
-            if is_over:
-                yield each.shown()
-            else:
-                left.append(each)
-        followed = left
-        # more may have come while that was written
-        if followed and not any(each.has_news or each.task.done for each in followed):
-            yield _news_of([each.task for each in followed])
-
-
 def follows(call: Call) -> bool:
     """Return whether a call is ``.output -f``, which its user stops with an empty line."""
     return getattr(call.function, "__func__", None) is Builtins.output and bool(call.args[0])
@@ -167,21 +109,3 @@ def follows(call: Call) -> bool:
 def _nothing(verb: str, taskno: int) -> str:
     # plac's sentences
     return f"Nothing to {verb}" if taskno < 0 else f"Unknown task {taskno}"
-
-
-def _news_of(tasks: list[Task]) -> Deferred[None]:
-    """Return a Deferred that fires when one of some tasks has put something out, or ended."""
-    news: Deferred[None] = Deferred(lambda _news: stop())
-
-    def fire(*_task_and_news: object) -> None:
-        stop()
-        if not news.called:
-            news.callback(None)
-
-    stops = [task.listen(output=fire, progress=fire, state=fire) for task in tasks]
-
-    def stop() -> None:
-        for each in stops:
-            each()
-
-    return news

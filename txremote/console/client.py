@@ -57,6 +57,25 @@ class ConsoleLimits:
     patience: float = 60.0  # seconds that a client may leave its output unread
 
 
+class Encoder:
+    """
+    Encodes text for clients, whose lines end with CR LF.
+
+    The text that came last is encoded once: many clients may be shown the same.
+    """
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._encoded = b""
+
+    def __call__(self, text: str) -> bytes:
+        """Return a text as it is sent."""
+        if text is not self._last:
+            ends = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+            self._last, self._encoded = text, ends.encode("utf-8", "replace")
+        return self._encoded
+
+
 class IConsoleTransport(ITCPTransport, IPushProducer, IConsumer):
     """A transport as the console uses it: Twisted's streams have all of this."""
 
@@ -73,10 +92,12 @@ class ConsoleClient(Protocol):
         clock: IReactorTime,
         limits: ConsoleLimits,
         ended: Callable[[ConsoleClient], object],
+        encode: Callable[[str], bytes] | None = None,
     ) -> None:
         self._clock = clock
         self._limits = limits
         self._ended = ended
+        self._encode = encode or Encoder()
         self._lines = TelnetLines(limits.max_line)
         self._dialogue = Dialogue(sessions, self, clock)
         # drops the client, which does not read: there is one while the buffer is full
@@ -141,8 +162,7 @@ class ConsoleClient(Protocol):
 
     def write(self, text: str) -> None:
         """Send some text."""
-        text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
-        self.transport.write(text.encode("utf-8", "replace"))
+        self.transport.write(self._encode(text))
         if not self._reading:
             self._read_or_pause()
 

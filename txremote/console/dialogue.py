@@ -25,7 +25,7 @@ from txremote.console.tasks import TaskManager
 from txremote.levels import Logger
 from txremote.tasks.listing import ProgressLines
 from txremote.tasks.states import TOBEKILLED
-from txremote.tasks.task import Task
+from txremote.tasks.task import Lines, Task
 
 _log = Logger("txremote")
 
@@ -33,6 +33,9 @@ PROMPT: Final = "i> "  # plac's
 
 # Characters of a long output that are written at once, about.
 _PIECE: Final = 1 << 15
+
+# Bytes of a character, at most.
+_MOST_IN_UTF8: Final = 4
 
 
 class IScreen(Protocol):
@@ -248,7 +251,7 @@ class Dialogue:
             return
         self._progress = ProgressLines(task.clock)
         self._stop_listening = task.listen(
-            output=lambda _task, _lines: self._show(),
+            output=self._show_new,
             progress=lambda task, _progress: self._show_progress(task),
         )
         self._show()
@@ -284,6 +287,20 @@ class Dialogue:
             self._screen.write("\n".join(piece) + "\n")  # empty ones as well
         if task.done and at == len(lines) and not self._full and self._task is task:
             self._finish(task)
+
+    def _show_new(self, task: Task, lines: list[str]) -> None:
+        """Write lines that the foreground's task has just put out."""
+        if self._task is not task or self._full:
+            return
+        output = task.output
+        text = lines.text if isinstance(lines, Lines) else "\n".join(lines) + "\n"
+        kept = len(text) <= _PIECE and len(text) * _MOST_IN_UTF8 <= output.max_bytes
+        # nothing of them was cut or has fallen out, and nothing stands before them
+        if kept and self._seen + len(lines) == output.next and self._seen >= output.first:
+            self._seen = output.next
+            self._screen.write(text)
+        else:
+            self._show()
 
     def _show_progress(self, task: Task) -> None:
         """Write how far the foreground's task is, now and then."""

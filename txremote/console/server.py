@@ -25,7 +25,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from txremote.console import DEFAULT_ENDPOINT
-from txremote.console.client import ConsoleClient, ConsoleLimits
+from txremote.console.client import ConsoleClient, ConsoleLimits, Encoder
 from txremote.console.containers import Container, container_from
 from txremote.console.dialogue import PROMPT, Sessions
 from txremote.console.tasks import TaskManager
@@ -84,6 +84,7 @@ class ConsoleFactory(Factory):
         self._containers = containers
         self._clock: IReactorTime = steady(reactor)
         self._limits = limits or ConsoleLimits()
+        self._encode = Encoder()
         self.clients: set[ConsoleClient] = set()
         self._came: dict[ConsoleClient, tuple[str, float]] = {}  # who, and when
         self._waiting: list[Deferred[None]] = []  # until there are no clients
@@ -92,7 +93,9 @@ class ConsoleFactory(Factory):
         """Make the protocol of a new client."""
         owner = address_text(addr)
         sessions = Sessions(self._manager, self._containers, owner, self._prompt)
-        client = ConsoleClient(sessions, self._clock, self._limits, self._client_ended)
+        client = ConsoleClient(
+            sessions, self._clock, self._limits, self._client_ended, self._encode
+        )
         client.factory = self
         self.clients.add(client)
         self._came[client] = owner, self._clock.seconds()

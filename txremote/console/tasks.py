@@ -12,6 +12,7 @@ from typing import Any
 
 from txremote.console.builtins import Builtins, follows
 from txremote.console.containers import Command, LiveContainer, container_from, refusal
+from txremote.console.following import Audiences
 from txremote.console.session import Session
 from txremote.tasks.keeper import TaskKeeper
 from txremote.tasks.task import Task
@@ -28,6 +29,7 @@ class TaskManager(TaskKeeper):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._sessions: set[Session] = set()
+        self._audiences = Audiences()
         # by the id of their source, which is kept so that no other object gets that id
         self._shared: dict[int, tuple[object, LiveContainer]] = {}
 
@@ -82,7 +84,7 @@ class TaskManager(TaskKeeper):
         if known is not None:
             known[1].hold()
             return known[1]
-        live = recipe.enter(Builtins(self).by_name())
+        live = recipe.enter(Builtins(self, self._audiences).by_name())
         if recipe.shared:
             self._shared[id(recipe.source)] = (recipe.source, live)
             live.hold()

@@ -8,6 +8,7 @@ below n asks for ``lines(n)``.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import islice
 
 # What stands at the end of a line that was cut, where that is a small part of it.
@@ -26,8 +27,8 @@ class OutputRing:
     def __init__(self, max_lines: int, max_bytes: int) -> None:
         if max_lines < 1 or max_bytes < 1:
             raise ValueError("a task keeps at least one line and one byte of its output")
-        self._max_lines = max_lines
-        self._max_bytes = max_bytes
+        self.max_lines = max_lines
+        self.max_bytes = max_bytes
         self._lines: deque[str] = deque()
         self.dropped = 0  # lines
         self.dropped_bytes = 0  # those of cut lines included
@@ -46,12 +47,17 @@ class OutputRing:
         """The number that the next line will have: how many there have been."""
         return self.dropped + len(self._lines)
 
+    @property
+    def written(self) -> int:
+        """How many bytes there have been, as long as no line was cut."""
+        return self.size + self.dropped_bytes
+
     def append(self, text: str) -> None:
         """Add a line. It may have line ends in it, and stays one."""
         size = size_of(text)
-        if size > self._max_bytes:
-            mark = _MARK if self._max_bytes >= _MARKED_FROM else ""
-            kept = self._max_bytes - len(mark)
+        if size > self.max_bytes:
+            mark = _MARK if self.max_bytes >= _MARKED_FROM else ""
+            kept = self.max_bytes - len(mark)
             # a character has a byte at least
             text = text[:kept].encode("utf-8", "replace")[:kept].decode("utf-8", "ignore") + mark
             self.dropped_bytes += size
@@ -60,11 +66,31 @@ class OutputRing:
         lines = self._lines
         lines.append(text)
         self.size += size
-        while self.size > self._max_bytes or len(lines) > self._max_lines:
-            gone = size_of(lines.popleft())
+        if self.size > self.max_bytes or len(lines) > self.max_lines:
+            self._drop()
+
+    def extend(self, texts: Sequence[str]) -> None:
+        """Add some lines."""
+        size = size_of("".join(texts))
+        if size > self.max_bytes:  # one may have to be cut
+            for text in texts:
+                self.append(text)
+            return
+        self._lines.extend(texts)
+        self.size += size
+        self._drop()
+
+    def _drop(self) -> None:
+        """Drop what is too much."""
+        lines = self._lines
+        beyond = len(lines) - self.max_lines
+        while beyond > 0 or self.size > self.max_bytes:
+            dropped = [lines.popleft() for _ in range(max(1, beyond))]
+            gone = size_of("".join(dropped))
             self.size -= gone
-            self.dropped += 1
+            self.dropped += len(dropped)
             self.dropped_bytes += gone
+            beyond = 0
 
     def lines(self, since: int = 0) -> list[str]:
         """Return the lines that are kept, from a number on."""

@@ -8,7 +8,7 @@ except that nothing blocks: a result that is not there yet raises `WouldBlockRea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
@@ -43,7 +43,20 @@ def text_of(value: object) -> str:
 
 
 class Lines(list[str]):
-    """Lines that a built-in command puts out in one step: one a step would be too slow."""
+    """
+    Lines that a built-in command puts out in one step: one a step would be too slow.
+
+    They may be put out by many tasks. So nobody changes them, and their text is made once.
+    """
+
+    _text: str | None = None
+
+    @property
+    def text(self) -> str:
+        """All of them, with their ends."""
+        if self._text is None:
+            self._text = "\n".join(self) + "\n"
+        return self._text
 
 
 class Submission(NamedTuple):
@@ -291,16 +304,24 @@ class Task(PlacNames, Pace):
         if self._listeners.state:
             self._listeners.state.notify(self, status)
 
-    def _put_out(self, lines: Iterable[str]) -> None:
+    def _put_out(self, lines: list[str]) -> None:
         """Add lines of output, and notify the listeners. A line that is very long is cut."""
-        # most are short, and a task may put out thousands in a second
-        new = [line if len(line) <= MOST_AT_ONCE else shortened(line) for line in lines]
-        for line in new:
+        if len(lines) == 1:  # most often, and a task may put out thousands in a second
+            (line,) = lines
+            if len(line) > MOST_AT_ONCE:
+                line = shortened(line)
+                lines = [line]
             self.output.append(line)
-        if new:
-            for listeners in (self._all_listeners, self._listeners):
-                if listeners.output:
-                    listeners.output.notify(self, new)
+        elif lines:
+            if max(map(len, lines)) > MOST_AT_ONCE:
+                lines = [shortened(line) for line in lines]
+            self.output.extend(lines)
+        else:
+            return
+        if self._all_listeners.output:
+            self._all_listeners.output.notify(self, lines)
+        if self._listeners.output:
+            self._listeners.output.notify(self, lines)
 
     def _show(self, value: object) -> None:
         """Put out a value that the command yields."""

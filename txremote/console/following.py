@@ -1,0 +1,185 @@
+"""
+``.output``: the output of tasks, as far as it has come, and as it comes.
+
+Many may follow one task that puts out thousands of lines in a second. To wake each of them for
+each line would cost more than all else, so those who follow a task are its `Audience`: they are
+woken together, in the reactor's next turn, or as soon as a quarter of what the task keeps has come,
+so that nothing falls out before they look. All that have seen as much are given the same `Lines`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from weakref import WeakValueDictionary
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+
+from txremote.tasks.listing import ProgressLines
+from txremote.tasks.task import Lines, Task
+
+# Those who have not seen this part of what is kept are woken at once.
+_PART = 4
+
+
+class Audience:
+    """Those who follow one task. For the reactor's thread."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._waiting: dict[Callable[[], object], None] = {}
+        self._stop: Callable[[], None] | None = None  # listening
+        self._due: IDelayedCall | None = None
+        self._at = 0  # how many lines had come when it was woken last, and how many bytes
+        self._at_byte = 0
+        self._last: tuple[int, int, Lines] = 0, 0, Lines()
+
+    def add(self, wake: Callable[[], object]) -> None:
+        """Call a function, once, when the task has put something out, or ended."""
+        self._waiting[wake] = None
+        if self._stop is None:
+            output = self._task.output
+            self._at, self._at_byte = output.next, output.written
+            self._stop = self._task.listen(self._came, self._progressed, self._changed)
+
+    def discard(self, wake: Callable[[], object]) -> None:
+        """Do not call a function."""
+        self._waiting.pop(wake, None)
+        if not self._waiting:
+            self._rest()
+
+    def lines(self, since: int) -> Lines:
+        """Return the lines that are kept from a number on: the same to all who ask for them."""
+        output = self._task.output
+        first, end, lines = self._last
+        if first != since or end != output.next:
+            lines = Lines(output.lines(since))
+            self._last = since, output.next, lines
+        return lines
+
+    def _came(self, _task: object, _lines: list[str]) -> None:
+        output = self._task.output
+        lines, size = output.next - self._at, output.written - self._at_byte
+        if lines * _PART >= output.max_lines or size * _PART >= output.max_bytes:
+            self._wake()
+        elif self._due is None:
+            self._wake_soon()
+
+    def _progressed(self, _task: object, _progress: object) -> None:
+        if self._due is None:
+            self._wake_soon()
+
+    def _changed(self, _task: object, _state: str) -> None:
+        self._wake()
+
+    def _wake_soon(self) -> None:
+        self._due = self._task.clock.callLater(0, self._wake)
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        self._rest()
+        for wake in waiting:
+            wake()
+
+    def _rest(self) -> None:
+        """Stop listening."""
+        due, self._due = self._due, None
+        if due is not None and due.active():
+            due.cancel()
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+
+
+class FollowedTask:
+    """
+    A task whose output is shown.
+
+    Args:
+        task: The task.
+        audience: Those who follow it.
+        numbered: Whether its lines begin with its number, since there are others.
+    """
+
+    def __init__(self, task: Task, audience: Audience, numbered: bool) -> None:
+        self.task = task
+        self.audience = audience
+        self._prefix = f"{task.no}| " if numbered else ""
+        self._seen = 0
+        self._progress = ProgressLines(task.clock)
+
+    def shown(self) -> str:
+        """Return how it stands."""
+        return repr(self.task)
+
+    def news(self) -> Lines:
+        """Return the lines that it has put out since this was called before."""
+        output = self.task.output
+        lost = output.first - self._seen
+        lines = self.audience.lines(self._seen)
+        self._seen = output.next
+        progress = None if self.task.done else self._progress.of(self.task)
+        if lost <= 0 and progress is None and not self._prefix:
+            return lines
+        before = [f"... {lost} lines were dropped"] if lost > 0 else []
+        behind = [] if progress is None else [progress]
+        return Lines([f"{self._prefix}{line}" for line in (*before, *lines, *behind)])
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there are lines that were not shown."""
+        return self._seen < self.task.output.next
+
+
+class Audiences:
+    """The audience of each task that is followed."""
+
+    def __init__(self) -> None:
+        self._by_task: WeakValueDictionary[Task, Audience] = WeakValueDictionary()
+
+    def followed(self, tasks: list[Task]) -> list[FollowedTask]:
+        """Return some tasks, to be shown."""
+        return [FollowedTask(task, self._of(task), len(tasks) > 1) for task in tasks]
+
+    def _of(self, task: Task) -> Audience:
+        audience = self._by_task.get(task)
+        if audience is None:
+            audience = self._by_task[task] = Audience(task)
+        return audience
+
+
+def follow(followed: list[FollowedTask]) -> Iterator[object]:
+    """Show what comes of some tasks until all have ended."""
+    for each in followed:
+        yield each.shown()
+    while followed:
+        left = []
+        for each in followed:
+            is_over = each.task.done
+            yield each.news()
+            if is_over:
+                yield each.shown()
+            else:
+                left.append(each)
+        followed = left
+        # more may have come while that was written
+        if followed and not any(each.has_news or each.task.done for each in followed):
+            yield _news_of([each.audience for each in followed])
+
+
+def _news_of(audiences: list[Audience]) -> Deferred[None]:
+    """Return a Deferred that fires when one of some tasks has put something out, or ended."""
+    news: Deferred[None] = Deferred(lambda _news: stop())
+
+    def wake() -> None:
+        stop()
+        if not news.called:
+            news.callback(None)
+
+    def stop() -> None:
+        for each in audiences:
+            each.discard(wake)
+
+    for each in audiences:
+        each.add(wake)
+    return news
