@@ -10,6 +10,7 @@ so that nothing falls out before they look. All that have seen as much are given
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred
@@ -22,25 +23,38 @@ from txremote.tasks.task import Lines, Task
 _PART = 4
 
 
+class Seen(NamedTuple):
+    """How much of a task's output was seen: lines and bytes from the beginning."""
+
+    lines: int = 0
+    size: int = 0
+
+
 class Audience:
     """Those who follow one task. For the reactor's thread."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
         self._waiting: dict[Callable[[], object], None] = {}
+        self._seen = Seen()  # what all who wait have
         self._stop: Callable[[], None] | None = None  # listening
         self._due: IDelayedCall | None = None
-        self._at = 0  # how many lines had come when it was woken last, and how many bytes
-        self._at_byte = 0
         self._last: tuple[int, int, Lines] = 0, 0, Lines()
 
-    def add(self, wake: Callable[[], object]) -> None:
-        """Call a function, once, when the task has put something out, or ended."""
+    def is_late(self, seen: Seen) -> bool:
+        """Tell whether so much has come since that it would soon fall out."""
+        output = self._task.output
+        lines, size = output.next - seen.lines, output.written - seen.size
+        return lines * _PART >= output.max_lines or size * _PART >= output.max_bytes
+
+    def add(self, wake: Callable[[], object], seen: Seen) -> None:
+        """Call a function, once, when there is more than was seen, or the task has ended."""
+        self._seen = min(self._seen, seen) if self._waiting else seen
         self._waiting[wake] = None
         if self._stop is None:
-            output = self._task.output
-            self._at, self._at_byte = output.next, output.written
             self._stop = self._task.listen(self._came, self._progressed, self._changed)
+        if self._task.output.next > seen.lines:
+            self._progressed()
 
     def discard(self, wake: Callable[[], object]) -> None:
         """Do not call a function."""
@@ -57,23 +71,18 @@ class Audience:
             self._last = since, output.next, lines
         return lines
 
-    def _came(self, _task: object, _lines: list[str]) -> None:
-        output = self._task.output
-        lines, size = output.next - self._at, output.written - self._at_byte
-        if lines * _PART >= output.max_lines or size * _PART >= output.max_bytes:
+    def _came(self, *_task_and_lines: object) -> None:
+        if self.is_late(self._seen):
             self._wake()
         elif self._due is None:
-            self._wake_soon()
+            self._due = self._task.clock.callLater(0, self._wake)
 
-    def _progressed(self, _task: object, _progress: object) -> None:
+    def _progressed(self, *_task_and_progress: object) -> None:
         if self._due is None:
-            self._wake_soon()
+            self._due = self._task.clock.callLater(0, self._wake)
 
-    def _changed(self, _task: object, _state: str) -> None:
+    def _changed(self, *_task_and_state: object) -> None:
         self._wake()
-
-    def _wake_soon(self) -> None:
-        self._due = self._task.clock.callLater(0, self._wake)
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, {}
@@ -104,8 +113,8 @@ class FollowedTask:
     def __init__(self, task: Task, audience: Audience, numbered: bool) -> None:
         self.task = task
         self.audience = audience
+        self.seen = Seen()
         self._prefix = f"{task.no}| " if numbered else ""
-        self._seen = 0
         self._progress = ProgressLines(task.clock)
 
     def shown(self) -> str:
@@ -115,9 +124,9 @@ class FollowedTask:
     def news(self) -> Lines:
         """Return the lines that it has put out since this was called before."""
         output = self.task.output
-        lost = output.first - self._seen
-        lines = self.audience.lines(self._seen)
-        self._seen = output.next
+        lost = output.first - self.seen.lines
+        lines = self.audience.lines(self.seen.lines)
+        self.seen = Seen(output.next, output.written)
         progress = None if self.task.done else self._progress.of(self.task)
         if lost <= 0 and progress is None and not self._prefix:
             return lines
@@ -126,9 +135,9 @@ class FollowedTask:
         return Lines([f"{self._prefix}{line}" for line in (*before, *lines, *behind)])
 
     @property
-    def has_news(self) -> bool:
-        """Whether there are lines that were not shown."""
-        return self._seen < self.task.output.next
+    def is_urgent(self) -> bool:
+        """Whether it has ended, or lines would soon fall out."""
+        return self.task.done or self.audience.is_late(self.seen)
 
 
 class Audiences:
@@ -162,12 +171,11 @@ def follow(followed: list[FollowedTask]) -> Iterator[object]:
             else:
                 left.append(each)
         followed = left
-        # more may have come while that was written
-        if followed and not any(each.has_news or each.task.done for each in followed):
-            yield _news_of([each.audience for each in followed])
+        if followed and not any(each.is_urgent for each in followed):
+            yield _news_of(followed)
 
 
-def _news_of(audiences: list[Audience]) -> Deferred[None]:
+def _news_of(followed: list[FollowedTask]) -> Deferred[None]:
     """Return a Deferred that fires when one of some tasks has put something out, or ended."""
     news: Deferred[None] = Deferred(lambda _news: stop())
 
@@ -177,9 +185,9 @@ def _news_of(audiences: list[Audience]) -> Deferred[None]:
             news.callback(None)
 
     def stop() -> None:
-        for each in audiences:
-            each.discard(wake)
+        for each in followed:
+            each.audience.discard(wake)
 
-    for each in audiences:
-        each.add(wake)
+    for each in followed:
+        each.audience.add(wake, each.seen)
     return news
