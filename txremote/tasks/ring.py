@@ -66,31 +66,28 @@ class OutputRing:
         lines = self._lines
         lines.append(text)
         self.size += size
-        if self.size > self.max_bytes or len(lines) > self.max_lines:
-            self._drop()
+        while self.size > self.max_bytes or len(lines) > self.max_lines:
+            gone = size_of(lines.popleft())
+            self.size -= gone
+            self.dropped += 1
+            self.dropped_bytes += gone
 
     def extend(self, texts: Sequence[str]) -> None:
         """Add some lines."""
         size = size_of("".join(texts))
-        if size > self.max_bytes:  # one may have to be cut
+        beyond = len(self._lines) + len(texts) - self.max_lines
+        if self.size + size > self.max_bytes or len(texts) > self.max_lines:
             for text in texts:
                 self.append(text)
             return
-        self._lines.extend(texts)
-        self.size += size
-        self._drop()
-
-    def _drop(self) -> None:
-        """Drop what is too much."""
-        lines = self._lines
-        beyond = len(lines) - self.max_lines
-        while beyond > 0 or self.size > self.max_bytes:
-            dropped = [lines.popleft() for _ in range(max(1, beyond))]
+        if beyond > 0:
+            dropped = [self._lines.popleft() for _ in range(beyond)]
             gone = size_of("".join(dropped))
             self.size -= gone
-            self.dropped += len(dropped)
+            self.dropped += beyond
             self.dropped_bytes += gone
-            beyond = 0
+        self._lines.extend(texts)
+        self.size += size
 
     def lines(self, since: int = 0) -> list[str]:
         """Return the lines that are kept, from a number on."""

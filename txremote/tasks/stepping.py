@@ -167,8 +167,11 @@ def _step(
             except StopIteration as end:
                 return last if end.value is None else end.value
             resume, argument = inner.send, None
-            wait = _wait_of(value, awaits)
-            if wait is None:
+            if type(value) is str and not awaits:  # most often: to look for a Deferred takes longer
+                wait = None
+                show(value)
+                last = value
+            elif (wait := _wait_of(value, awaits)) is None:
                 value = value.value if isinstance(value, _Line) else value
                 show(value)
                 last = _result(value, last)

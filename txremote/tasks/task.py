@@ -325,7 +325,9 @@ class Task(PlacNames, Pace):
 
     def _show(self, value: object) -> None:
         """Put out a value that the command yields."""
-        if isinstance(value, Progress):
+        if type(value) is str:  # most often
+            self._put_out([value])
+        elif isinstance(value, Progress):
             self._count(value)
             for listeners in (self._all_listeners, self._listeners):
                 if listeners.progress:
