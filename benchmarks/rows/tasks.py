@@ -59,8 +59,8 @@ class ReactorTasks(ThreadTasks):
     contestants = ("plain", "txremote")
     # The floor reads no line, has no context of its own, keeps and tells nothing: a step of
     # plac's parser, a task's state and its output are most of the rest.
-    first = (Bar(0.2, "plain"),)
-    goal = (Bar(0.3, "plain"),)
+    first = (Bar(0.3, "plain"),)
+    goal = (Bar(0.5, "plain"),)
 
 
 class ProcessTasks(ThreadTasks):

@@ -11,7 +11,7 @@ from zope.interface.verify import verifyObject
 
 from tests.console.importers import Desk
 from tests.console.turning_clock import Turns
-from txremote.console.client import ConsoleClient, ConsoleLimits
+from txremote.console.client import ConsoleClient, ConsoleLimits, Encoder
 from txremote.console.containers import container_from
 from txremote.console.dialogue import Sessions
 from txremote.console.tasks import TaskManager
@@ -75,6 +75,15 @@ def test_characters_cut_in_two(line):
     for at in range(len(data) - 1):
         line.client.dataReceived(data[at : at + 1])
     assert line.send(data[-1:]) == "Grüße 🌍\r\ni> ".encode()
+
+
+def test_a_text_for_many_clients_is_encoded_once():
+    """All that are shown the same text are sent the same bytes."""
+    encode = Encoder()
+    text = "one\ntwo\n" * 2
+    assert encode(text) is encode(text)
+    assert encode("three\n") == b"three\r\n"
+    assert encode(text) == b"one\r\ntwo\r\n" * 2
 
 
 def test_what_cannot_be_encoded(line):

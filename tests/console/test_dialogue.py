@@ -171,6 +171,11 @@ class TestLines:
         assert "lines are no longer there" in talk.screen.text
         assert talk.screen.text.endswith("999 of 1000\n1000 of 1000\ni> ")
 
+    def test_a_line_is_shown_as_it_is_kept(self):
+        """One that is longer than what is kept of a task is cut on the screen, too."""
+        shown = Talk(max_bytes=1000).type("flood 3")
+        assert shown.splitlines().count(" " * 975 + " ... the rest is left out") == 3
+
 
 class TestEnds:
     def test_quit(self):

@@ -82,6 +82,19 @@ def test_the_figures_agree_with_what_is_kept(
     assert [line[: len(end)] for line, end in zip(lines[ring.first :], kept, strict=True)] == kept
 
 
+@given(st.lists(st.lists(st.text(max_size=30), max_size=9)), st.integers(1, 8), st.integers(1, 99))
+def test_some_lines_at_once_are_as_one_by_one(
+    parts: list[list[str]], max_lines: int, max_bytes: int
+) -> None:
+    """They are kept, cut and counted alike."""
+    at_once, by_one = OutputRing(max_lines, max_bytes), OutputRing(max_lines, max_bytes)
+    for part in parts:
+        at_once.extend(part)
+        for line in part:
+            by_one.append(line)
+        assert vars(at_once) == vars(by_one)
+
+
 def test_a_line_that_is_cut_says_so() -> None:
     """Within what may be kept."""
     ring = OutputRing(10, 1_000)
