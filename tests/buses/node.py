@@ -9,6 +9,7 @@ it has joined. On a line ``publish RATE`` it publishes so many events a second u
 what it received
 
 * ``numbers``: by publisher, the first number, the last, how many, and whether they went up by one;
+* ``twice``: how many came twice, or after a later one of the same publisher;
 * ``missed``: how many it was told it missed, None's left out;
 * ``longest``: the longest time without an event, in seconds.
 """
@@ -39,6 +40,7 @@ class Node:
         self.published = 0
         self.received_: dict[str, list[Any]] = {}
         self.missing = 0
+        self.twice = 0
         self.last = 0.0
         self.longest = 0.0
         self.call = LoopingCall(self.tick)
@@ -53,7 +55,8 @@ class Node:
         self.last = now
         found = self.received_.setdefault(origin, [number, number - 1, 0, True])
         found[3] = found[3] and number == found[1] + 1
-        found[1] = number
+        self.twice += number <= found[1]
+        found[1] = max(number, found[1])
         found[2] += 1
 
     def retained(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
@@ -82,6 +85,7 @@ class Node:
                 "published": self.published,
                 "numbers": self.received_,
                 "missed": self.missing,
+                "twice": self.twice,
                 "longest": round(self.longest, 3),
             }
             print("REPORT", json.dumps(report), flush=True)
