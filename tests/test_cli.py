@@ -9,7 +9,7 @@ from docutils import nodes
 import txremote
 from tests.document_runner import doctree
 from tests.processes import ROOT, Twistd, free_port, run, script
-from txremote.cli import GROUPS, commands, main
+from txremote.cli import GROUPS, command, commands, main
 
 
 @pytest.mark.parametrize("words", [["nosuch"], ["call"], ["call", "tcp:127.0.0.1:1"]])
@@ -43,9 +43,9 @@ def test_without_a_word_there_is_an_overview(capsys):
         main(["--help"])
     assert (ended.value.code, err) == (0, "")
     whole = capsys.readouterr().out
-    for group, rows in GROUPS:
+    for group, names in GROUPS.items():
         assert f"\n{group}:\n" in overview
-        for row in rows:
+        for row in map(command, names):
             assert re.search(rf"^  {row.name} +{re.escape(row.summary)}$", overview, re.MULTILINE)
             assert row.summary in whole
     assert max(map(len, overview.splitlines())) <= 100

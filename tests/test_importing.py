@@ -5,6 +5,7 @@ Modules by dotted names that users write, and names of packages that are importe
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -51,12 +52,45 @@ def test_a_lazy_name_is_imported_once_it_is_used_and_listed_before() -> None:
     sys.modules["lazy_package"] = package
     try:
         package.__getattr__, package.__dir__ = lazy_names(  # type: ignore[method-assign]
-            "lazy_package", {"Fraction": "fractions", "nothing": "fractions"}
+            "lazy_package",
+            {"Fraction": "fractions", "Ratio": "fractions:Fraction", "nothing": "fractions"},
         )
-        assert {"Fraction", "nothing"} <= set(dir(package))
+        assert {"Fraction", "Ratio", "nothing"} <= set(dir(package))
         assert "Fraction" not in vars(package)
-        assert package.Fraction is vars(package)["Fraction"] is Fraction
+        assert package.Fraction is vars(package)["Fraction"] is package.Ratio is Fraction
         with pytest.raises(AttributeError, match="module 'lazy_package' has no attribute 'more'"):
             _ = package.more
     finally:
         del sys.modules["lazy_package"]
+
+
+TWISTED = {"twisted.internet.defer", "twisted.internet.interfaces", "zope.interface"}
+REACTOR = {"twisted.internet.reactor", "twisted.internet.endpoints", "twisted.cred", "OpenSSL"}
+SERVICES = {"twisted.application.service", "txremote.pool_interfaces", "txremote.net"}
+
+
+@pytest.mark.parametrize(
+    ("program", "absent"),
+    [
+        ("import txremote", {*TWISTED, *REACTOR, *SERVICES, "asyncio", "ssl", "txremote.wire"}),
+        ("import txremote.blocking", {*TWISTED, *REACTOR, "asyncio", "ssl", "txremote.wire"}),
+        ("from txremote.blocking import connect", {*REACTOR, *SERVICES, "txremote.views"}),
+        ("import txremote.work.child", {*REACTOR, *SERVICES, "txremote.views", "argparse"}),
+        ("import txremote.cli", {*TWISTED, *REACTOR, *SERVICES, "asyncio", "txremote.peer"}),
+        (
+            "from txremote.cli import main; main(['call', '127.0.0.1:1', 'x'])",
+            {*REACTOR - {"twisted.cred"}, *SERVICES, "txremote.monitor", "txremote.console"},
+        ),
+    ],
+)
+def test_a_program_that_is_to_begin_soon_imports_no_more_than_it_uses(
+    program: str, absent: set[str]
+) -> None:
+    """Each of these takes as long as a hundred calls."""
+    loaded = f"{program}\nimport sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True, timeout=60
+    )
+    found = set(done.stdout.split())
+    assert "txremote.importing" in found
+    assert not absent & found

@@ -27,11 +27,12 @@ from tests.console.clients import OnTerminal
 from tests.net.certificates import Authority
 from tests.processes import Program, Twistd, run, script
 from txremote.cli import parser
+from txremote.commands.running import reach
+from txremote.commands.scripts import reach_in_script
 from txremote.net.login import portal_for
 from txremote.net.tls import tls_server
 from txremote.not_reached import NotReached
-from txremote.reaching import PASSWORD, Server, reach, server_of
-from txremote.shell import reach_in_script
+from txremote.reaching import PASSWORD, Server, server_of
 
 LOCAL = "tcp:0:interface=127.0.0.1"
 SECRET = "a secret"
@@ -139,7 +140,7 @@ def named(words: list[str]) -> Server:
 
 
 async def by_reactor(server: Server) -> str | None:
-    """Connect as ``call`` and ``tasks`` do, and ask who we are."""
+    """Connect as ``tasks`` does, and ask who we are."""
     conn = await reach(server, reactor)
     found: str | None = await conn.root.whoami()
     await conn.close()
@@ -147,7 +148,7 @@ async def by_reactor(server: Server) -> str | None:
 
 
 async def by_script(server: Server) -> str | None:
-    """Connect as ``shell`` does."""
+    """Connect as ``call`` and ``shell`` do."""
 
     def ask() -> str | None:
         with reach_in_script(server) as conn:

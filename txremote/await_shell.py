@@ -33,11 +33,12 @@ from typing import Any, Final
 from twisted.internet import asyncioreactor
 from twisted.internet.defer import CancelledError, Deferred
 
+from txremote.commands.running import reach
 from txremote.console.history import line_before, use_readline
 from txremote.errors import ConnectionLost
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.peer.connection import Connection
-from txremote.reaching import Server, reach
+from txremote.reaching import Server
 from txremote.refs.awaiting import succeeded
 from txremote.refs.operations import dir_remote, signature_remote
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference

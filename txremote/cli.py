@@ -1,52 +1,63 @@
 """
 The ``txremote`` command: the table of its commands, and its help.
 
-A command is a file in `txremote.commands` with a `Command`, and a word in `GROUPS`. The exit
-statuses of all are in ``docs/reference.rst``.
+A command is a `Command` in a file of `txremote.commands`, and a word in `GROUPS`. Its file is
+imported when it is the one that is typed, or for the help of all. The exit statuses of all are in
+``docs/reference.rst``.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Final
 
-from txremote.commands.call import CALL
 from txremote.commands.command import DONE, Command
-from txremote.commands.completion import COMPLETION
-from txremote.commands.health import HEALTH
-from txremote.commands.local import CHECK, DEMO, STUBS
-from txremote.commands.operating import LOG_LEVEL, TOP
-from txremote.commands.passwd import PASSWD
-from txremote.commands.prompts import CONSOLE, SHELL
-from txremote.commands.registries import FIND, REGISTRY
-from txremote.commands.tasks import TASKS
-from txremote.versions import version_line
 
-#: All commands, by what one wants to do. A new one is a word here.
-GROUPS: Final[tuple[tuple[str, tuple[Command, ...]], ...]] = (
-    ("try", (DEMO, CALL, SHELL)),
-    ("serve", (CHECK, PASSWD, CONSOLE, REGISTRY)),
-    ("operate", (TOP, HEALTH, TASKS, LOG_LEVEL, FIND)),
-    ("develop", (STUBS, COMPLETION)),
-)
+#: All commands, by what one wants to do, and their files. A new one is a word here.
+GROUPS: Final[dict[str, dict[str, str]]] = {
+    "try": {"demo": "local", "call": "call", "shell": "prompts"},
+    "serve": {
+        "check": "local",
+        "passwd": "passwd",
+        "console": "prompts",
+        "registry": "registries",
+    },
+    "operate": {
+        "top": "operating",
+        "health": "health",
+        "tasks": "tasks",
+        "log-level": "operating",
+        "find": "registries",
+    },
+    "develop": {"stubs": "local", "completion": "completion"},
+}
+_FILES: Final = {name: file for files in GROUPS.values() for name, file in files.items()}
 
 ABOUT: Final = "Remote objects for Twisted that speak RPyC's wire."
 
 
+def command(name: str) -> Command:
+    """Return a command by its name."""
+    file = import_module(f"txremote.commands.{_FILES[name]}")
+    found: Command = getattr(file, name.upper().replace("-", "_"))
+    return found
+
+
 def commands() -> Iterator[Command]:
     """Give all commands, in the order of the help."""
-    for _group, rows in GROUPS:
-        yield from rows
+    return map(command, _FILES)
 
 
 def _overview() -> str:
     """Return the commands, grouped, with a line for each."""
-    width = max(len(row.name) for row in commands())
+    width = max(map(len, _FILES))
     parts = []
-    for group, rows in GROUPS:
-        lines = [f"  {row.name:<{width}}  {row.summary}" for row in rows]
+    for group, names in GROUPS.items():
+        lines = [f"  {name:<{width}}  {command(name).summary}" for name in names]
         parts.append("\n".join([f"{group}:", *lines]))
     return "\n\n".join(parts)
 
@@ -63,26 +74,42 @@ class _Parser(argparse.ArgumentParser):
         return "\n\n".join([usage, ABOUT, _overview(), f"options:\n{options}", f"{_LAST}\n"])
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of ``txremote``."""
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of ``txremote``, of all commands or of one."""
     made = _Parser(prog="txremote", usage="txremote [-h] [--version] COMMAND ...")
-    made.add_argument("--version", action="version", version=version_line())
-    made.set_defaults(parser=made)
+    made.add_argument("--version", action=_Version, nargs=0)
+    made.set_defaults(parser=parser)
     kind = argparse.ArgumentParser
     rows = made.add_subparsers(dest="command", prog="txremote", parser_class=kind)
     rows.metavar = "COMMAND"
-    for row in commands():
+    for row in map(command, _FILES if only is None else [only]):
         about = row.summary.replace("%", "%%")
-        command = rows.add_parser(row.name, help=about, description=row.description)
-        command.set_defaults(run=row.run)
-        row.declare(command)
+        below = rows.add_parser(row.name, help=about, description=row.description)
+        below.set_defaults(run=row.run)
+        row.declare(below)
     return made
+
+
+class _Version(argparse.Action):
+    """Prints the versions, which are looked up for that alone."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_rest: object) -> None:
+        sys.stdout.write(f"{import_module('txremote.versions').version_line()}\n")
+        parser.exit()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command, of the process's own words if there are no others; return its exit status."""
-    made = parser()
-    options = made.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    # What is imported is no garbage, and to look for some takes a tenth of the time.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        made = parser(words[0] if words and words[0] in _FILES else None)
+    finally:
+        if collects:
+            gc.enable()
+    options = made.parse_args(words)
     if options.command is None:
         sys.stdout.write(f"{ABOUT}\n\n{_overview()}\n\n{_LAST}\n")
         return DONE

@@ -44,14 +44,15 @@ def lazy_names(
 
     Args:
         package: Its name.
-        modules: The module of each name.
+        modules: The module of each name; ``"module:other"`` where it has another name there.
     """
     names = vars(sys.modules[package])
 
     def get(name: str) -> object:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        found: object = getattr(import_module(modules[name]), name)
+        module, _colon, there = modules[name].partition(":")
+        found: object = getattr(import_module(module), there or name)
         names[name] = found
         return found
 

@@ -1,10 +1,11 @@
 """
 How a command reaches its server: one set of options, and one way to fail.
 
-`add_server_options` declares the options, `server_of` reads them and asks for a password if need
-be, and `reach` connects and logs in. `reach` is for a reactor, or for what has a reactor's methods;
-`txremote.shell` has the same for scripts. Whatever goes wrong is a `NotReached`, whose text is the
-whole of what a user is told; the command's exit status is 2.
+`add_server_options` declares the options, and `server_of` reads them and asks for a password if
+need be. `txremote.commands.running` connects and logs in with a reactor, or with what has a
+reactor's methods, and `txremote.commands.scripts` as a script does, which begins sooner. Whatever
+goes wrong is a `NotReached`, whose text is the whole of what a user is told; the command's exit
+status is 2.
 """
 
 from __future__ import annotations
@@ -18,17 +19,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IStreamClientEndpoint
-
-from txremote.eventloop.reactor import chosen_reactor
-from txremote.net.client_login import log_in
-from txremote.net.connect import connect
-from txremote.net.tls import client_from_string, unchecked_client
 from txremote.not_reached import NotReached, why_not_connected, why_not_logged_in
-from txremote.peer.connection import Connection
-from txremote.refs.clock import EventLoop, Reactor, steady
-from txremote.refs.reference import RemoteReference
 from txremote.registry.dialled import check_login
 from txremote.servername import FORMS, ServerName, server_name
 
@@ -125,51 +116,6 @@ def server_of(options: Namespace) -> Server:
         raise _not_reached(written, problem, name=None) from None
     checked = not options.insecure
     return Server(name._replace(text=written), options.timeout, login, checked, registry)
-
-
-async def reach(server: Server, reactor: Reactor) -> Connection:
-    """
-    Connect to a server, and log in. Cancelling it closes what is open.
-
-    Raises:
-        NotReached: It cannot be reached, or does not let this user in.
-    """
-    name = server.name
-    try:
-        connection = await connect(
-            _where(server, chosen_reactor(reactor)),
-            timeout=server.timeout,
-            registry=server.registry,
-            reactor=reactor,
-        )
-    except CancelledError:
-        raise
-    except Exception as problem:
-        raise _not_reached(name.text, problem, name, server.timeout) from None
-    try:
-        root = connection.root
-        check_logs_in(server, root._pack[0] if isinstance(root, RemoteReference) else "")
-        if server.login is not None:
-            entering = Deferred.fromCoroutine(log_in(connection, *server.login))
-            await entering.addTimeout(server.timeout, steady(reactor), _timed_out)
-    except BaseException as problem:
-        connection.stream.abortConnection()
-        if isinstance(problem, Exception) and not isinstance(problem, CancelledError | NotReached):
-            raise login_failed(server, problem) from None
-        raise
-    return connection
-
-
-def _where(server: Server, reactor: EventLoop) -> str | IStreamClientEndpoint:
-    """Return what `connect` takes."""
-    name = server.name
-    if name.kind == "registry":
-        return name.description
-    return client_from_string(reactor, name) if server.checked else unchecked_client(reactor, name)
-
-
-def _timed_out(_result: object, _seconds: float) -> None:
-    raise TimeoutError
 
 
 def check_logs_in(server: Server, root_class: str) -> None:

@@ -172,6 +172,16 @@ class TestError:
         assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["say 1", "room.name", "room.players", "divide 1 0 --traceback", "never -t 0.2", "hang_up"],
+)
+def test_a_server_that_only_a_reactor_can_reach_is_called_alike(words, server, call):
+    """Some names need one; what is printed and the status do not tell."""
+    named = f"{server.endpoint}:bindAddress=127.0.0.1"
+    assert run(script("txremote"), "call", named, *words.split()) == call(*words.split())
+
+
 class TestNotMade:
     @pytest.mark.parametrize(
         ("endpoint", "reason"),

@@ -40,46 +40,42 @@ closed.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from txremote.blocking import lib
-from txremote.blocking.connection import BlockingConnection, BlockingConnection as Connection
-from txremote.blocking.factory import (
-    connect,
-    connect_channel,
-    connect_pipes,
-    connect_stdpipes,
-    connect_stream,
-    connect_subproc,
-    connect_thread,
-    ssh_connect as ssh_connect,
-    ssl_connect,
-    unix_connect,
-)
-from txremote.blocking.lib import setup_logger, spawn
-from txremote.blocking.services import Service, VoidService, service
-from txremote.blocking.streams import Channel, PipeStream, SocketStream
-from txremote.blocking.version import __version__ as __version__
-from txremote.errors import AsyncResultTimeout, GenericException
 from txremote.importing import lazy_names
-from txremote.refs.asyncresult import AsyncResult
-from txremote.refs.by_hand import fetch_here as fetch, value
-from txremote.refs.helpers import async_, timed
-from txremote.refs.iteration import buffiter
-from txremote.refs.netref import BaseNetref
-from txremote.service import exposed, restricted, threaded
 
 if TYPE_CHECKING:
-    from txremote.blocking import classic, core, utils
+    from txremote.blocking import classic, core, lib, utils
     from txremote.blocking.background import BgServingThread
+    from txremote.blocking.connection import BlockingConnection, BlockingConnection as Connection
     from txremote.blocking.core.stream import TunneledSocketStream as TunneledSocketStream
     from txremote.blocking.discovery import connect_by_service, discover, list_services
+    from txremote.blocking.factory import (
+        connect,
+        connect_channel,
+        connect_pipes,
+        connect_stdpipes,
+        connect_stream,
+        connect_subproc,
+        connect_thread,
+        ssh_connect as ssh_connect,
+        ssl_connect,
+        unix_connect,
+    )
+    from txremote.blocking.lib import setup_logger, spawn
     from txremote.blocking.reconnect import reconnecting
     from txremote.blocking.reconnecting_client import ReconnectingClient
+    from txremote.blocking.services import Service, VoidService, service
+    from txremote.blocking.streams import Channel, PipeStream, SocketStream
     from txremote.blocking.utils.server import OneShotServer, ThreadedServer, ThreadPoolServer
+    from txremote.blocking.version import __version__ as __version__
     from txremote.classic import ClassicService, MasterService, SlaveService
+    from txremote.errors import AsyncResultTimeout, GenericException
+    from txremote.refs.asyncresult import AsyncResult
+    from txremote.refs.by_hand import fetch_here as fetch, value
+    from txremote.refs.helpers import async_, timed
+    from txremote.refs.iteration import buffiter
+    from txremote.refs.netref import BaseNetref
+    from txremote.service import exposed, restricted, threaded
     from txremote.views.scripts import typed
-
-# the name in RPyC's programs of Python 2; a keyword now, so only by getattr
-globals()["async"] = async_
 
 __all__ = [
     "AsyncResult",
@@ -133,22 +129,43 @@ __all__ = [
 ]
 
 
-# Modules, and the names that they give to this one when they are used first: servers import a
-# reactor, and a worker process of a pool needs none of these and is to begin soon.
+# Modules, and the names that they give to this one when they are used first: a program pays for
+# what it uses, and one that does not connect, such as with ``--help``, for next to nothing.
 _NAMES = {
     "txremote.blocking.background": "BgServingThread",
+    "txremote.blocking.connection": "BlockingConnection",
     "txremote.blocking.core.stream": "TunneledSocketStream",
     "txremote.blocking.discovery": "connect_by_service discover list_services",
+    "txremote.blocking.factory": (
+        "connect connect_channel connect_pipes connect_stdpipes connect_stream connect_subproc "
+        "connect_thread ssh_connect ssl_connect unix_connect"
+    ),
+    "txremote.blocking.lib": "setup_logger spawn",
     "txremote.blocking.reconnect": "reconnecting",
     "txremote.blocking.reconnecting_client": "ReconnectingClient",
+    "txremote.blocking.services": "Service VoidService service",
+    "txremote.blocking.streams": "Channel PipeStream SocketStream",
     "txremote.blocking.utils.server": (
         "ForkingServer OneShotServer ThreadPoolServer ThreadedServer"
     ),
+    "txremote.blocking.version": "__version__",
     "txremote.classic": "ClassicService MasterService SlaveService",
+    "txremote.errors": "AsyncResultTimeout GenericException",
+    "txremote.refs.asyncresult": "AsyncResult",
+    "txremote.refs.by_hand": "value",
+    "txremote.refs.helpers": "async_ timed",
+    "txremote.refs.iteration": "buffiter",
+    "txremote.refs.netref": "BaseNetref",
+    "txremote.service": "exposed restricted threaded",
     "txremote.views.scripts": "typed",
 }
 _LAZY = {name: module for module, names in _NAMES.items() for name in names.split()}
-_MODULES = frozenset({"classic", "core", "utils"})  # of RPyC's, which import much of it
+_LAZY |= {
+    "Connection": "txremote.blocking.connection:BlockingConnection",
+    "async": "txremote.refs.helpers:async_",  # in RPyC's programs of Python 2; a keyword now
+    "fetch": "txremote.refs.by_hand:fetch_here",
+}
+_MODULES = frozenset({"classic", "core", "lib", "utils"})  # of RPyC's, which import much of it
 _lazy, _names = lazy_names(__name__, _LAZY)
 
 

@@ -1,8 +1,8 @@
 """
 The commands of ``txremote``, a file each: its options, and what it runs.
 
-`txremote.cli` has the table of them. A file loads what only its command needs, such as textual,
-plac or the daemon, when that runs; a client's connection is loaded by all, for most need it.
+`txremote.cli` has the table of them. A file is imported when one of its commands is typed; what
+not each of them needs, such as textual, plac or the daemon, when that runs.
 
 ``call``  ``txremote call``: a remote method from a command line
 ``command``  `Command`: a row of the table; the exit statuses
@@ -14,5 +14,6 @@ plac or the daemon, when that runs; a client's connection is loaded by all, for 
 ``prompts``  ``shell`` and ``console``
 ``registries``  ``registry`` and ``find``
 ``running``  a command that needs a server: the reactor, the connection, Ctrl-C
+``scripts``  a command that needs a server, without a reactor
 ``tasks``  ``txremote tasks``: the tasks of a server
 """

@@ -1,25 +1,31 @@
 """
 ``txremote call``: a remote method from a command line.
 
-Exit status: 0 done, 1 the remote call raised, 2 it could not be made, or was not answered.
+It connects as a script does, which begins sooner than a reactor, but for names of servers that
+only a reactor can follow. Exit status: 0 done, 1 the remote call raised, 2 it could not be made,
+or was not answered.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorCore
-from twisted.python.failure import Failure
 
+from txremote.blocking.connection import BlockingConnection
 from txremote.commands.command import DONE, FAILED, INTERRUPTED, NOT_MADE, Command, complain
-from txremote.commands.running import run_with_server
-from txremote.errors import ConnectionLost
+from txremote.commands.scripts import reach_in_script, scripts_know
+from txremote.errors import AsyncResultTimeout, ConnectionLost
+from txremote.not_reached import NotReached
 from txremote.peer.connection import Connection
-from txremote.reaching import add_server_options
+from txremote.reaching import Server, add_server_options, server_of
 from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
 from txremote.refs.reference import RemotePath, RemoteReference
@@ -27,6 +33,9 @@ from txremote.refs.typed import step
 from txremote.wire.consts import HANDLE_INSPECT
 from txremote.wire.exceptions import without_remote_traceback
 from txremote.wire.naming import printable
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
 
 
 def _declare(call: argparse.ArgumentParser) -> None:
@@ -57,42 +66,115 @@ def _run(options: argparse.Namespace) -> int:
             return NOT_MADE
         keywords[name] = parse_literal(value)
     args = [parse_literal(word) for word in options.args]
-    return run_with_server(options, partial(_call_once, args=args, keywords=keywords))
+    call = Call(options.name, args, keywords)
+    try:
+        server = server_of(options)
+        if scripts_know(server.name):
+            return _tell(_call_in_script(server, call), options)
+    except NotReached as problem:
+        complain(str(problem))
+        return NOT_MADE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return _run_in_reactor(options, call)
+
+
+class Call(NamedTuple):
+    """What is called: a name, perhaps with dots, and its arguments."""
+
+    name: str
+    args: list[object]
+    keywords: dict[str, object]
+
+
+class Outcome(NamedTuple):
+    """How a call has ended: the text to print, or an error, with the command's exit status."""
+
+    status: int
+    text: str
+    error: Exception | None = None
+
+
+def _call_in_script(server: Server, call: Call) -> Outcome:
+    """Connect and call with this thread. KeyboardInterrupt: Ctrl-C, or SIGTERM."""
+    with _ended_by_term():
+        conn = reach_in_script(server)
+        try:
+            return _wait(conn, server.timeout, call)
+        except AsyncResultTimeout as late:  # none of the method's, which are in the outcome
+            return Outcome(NOT_MADE, str(late))
+        finally:
+            conn.close()
+
+
+def _wait(conn: BlockingConnection, timeout: float, call: Call) -> Outcome:
+    def send() -> Deferred[Outcome]:
+        return Deferred.fromCoroutine(_outcome(conn.protocol, call))
+
+    outcome: Outcome = conn._wait_for_answer(timeout, send)
+    return outcome
+
+
+@contextmanager
+def _ended_by_term() -> Iterator[None]:
+    """Have SIGTERM end this as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run_in_reactor(options: argparse.Namespace, call: Call) -> int:
+    """Connect and call in a reactor: plugins of Twisted's may know the server's name."""
+    from txremote.commands.running import run_with_server
+
+    return run_with_server(options, partial(_call_once, call=call))
 
 
 async def _call_once(
-    reactor: IReactorCore,
-    connection: Connection,
-    options: argparse.Namespace,
-    *,
-    args: list[object],
-    keywords: dict[str, object],
+    reactor: IReactorTime, connection: Connection, options: argparse.Namespace, *, call: Call
 ) -> int:
-    first, *rest = options.name.split(".")
+    calling = Deferred.fromCoroutine(_outcome(connection, call))
+    late = Outcome(NOT_MADE, f"no answer within {options.timeout:g} s")
+    calling.addTimeout(options.timeout, steady(reactor), lambda _failure, _seconds: late)
+    try:
+        return _tell(await calling, options)
+    except CancelledError:  # Ctrl-C
+        return INTERRUPTED
+
+
+def _tell(outcome: Outcome, options: argparse.Namespace) -> int:
+    """Print how a call has ended, and return the exit status."""
+    if outcome.error is not None:
+        _print_error(outcome.error, options)
+    elif outcome.status == DONE:
+        sys.stdout.write(f"{outcome.text}\n")
+    else:
+        complain(outcome.text)
+    return outcome.status
+
+
+async def _outcome(connection: Connection, call: Call) -> Outcome:
+    """Make a call, and return how it has ended."""
+    first, *rest = call.name.split(".")
     path = step(connection.root, first)
     for name in rest:
         path = step(path, name)
-    calling = Deferred.fromCoroutine(_outcome(connection, path, args, keywords))
-    calling.addTimeout(options.timeout, steady(reactor), _no_answer)
     try:
-        sys.stdout.write(f"{await calling}\n")
-    except (ConnectionLost, NoAnswer) as problem:
-        complain(str(problem))
-        return NOT_MADE
-    except CancelledError:  # Ctrl-C
-        return INTERRUPTED
+        return Outcome(DONE, await _result(connection, path, call))
+    except ConnectionLost as problem:
+        return Outcome(NOT_MADE, str(problem))
+    except CancelledError:  # it took too long, or Ctrl-C
+        raise
     except Exception as problem:  # the remote method may raise anything
-        _print_error(problem, options)
-        return FAILED
-    return DONE
+        return Outcome(FAILED, "", problem)
 
 
-async def _outcome(
-    connection: Connection, path: RemotePath, args: list[object], keywords: dict[str, object]
-) -> str:
+async def _result(connection: Connection, path: RemotePath, call: Call) -> str:
     """Return how the result prints: a call's, or without arguments perhaps an attribute's."""
-    if args or keywords:
-        result = await path(*args, **keywords)
+    if call.args or call.keywords:
+        result = await path(*call.args, **call.keywords)
     else:
         result = await path
         if isinstance(result, RemoteReference):
@@ -102,14 +184,6 @@ async def _outcome(
     if isinstance(result, RemoteReference):
         return printable(str(await repr_remote(result)))
     return repr(result)
-
-
-class NoAnswer(Exception):
-    """A call was not answered in time; a TimeoutError may be the method's own."""
-
-
-def _no_answer(_result: str | Failure, seconds: float) -> Failure:
-    return Failure(NoAnswer(f"no answer within {seconds:g} s"))
 
 
 def _print_error(problem: Exception, options: argparse.Namespace) -> None:

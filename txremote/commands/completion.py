@@ -1,8 +1,8 @@
 """
 ``txremote completion``: a script with which a shell completes commands, options and files.
 
-`shtab`, of the extra ``completion``, writes it from the parser of all commands, which the options
-bring along as ``parser``: see `txremote.cli`.
+`shtab`, of the extra ``completion``, writes it from the parser of all commands, which ``parser`` of
+the options makes: see `txremote.cli`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ def _run(options: Namespace) -> int:
     except ImportError:
         complain("completion needs shtab: pip install 'txremote[completion]'")
         return NOT_MADE
-    _complete_files(options.parser, shtab.FILE)
-    sys.stdout.write(f"{shtab.complete(options.parser, options.shell).rstrip()}\n")
+    parser = options.parser()
+    _complete_files(parser, shtab.FILE)
+    sys.stdout.write(f"{shtab.complete(parser, options.shell).rstrip()}\n")
     return DONE
 
 

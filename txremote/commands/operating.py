@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Final
 from twisted.internet.defer import Deferred
 
 from txremote.commands.command import DONE, INTERRUPTED, NOT_MADE, Command, complain
+from txremote.commands.running import reach
 from txremote.monitor.address import AdminAddress, admin_address
 from txremote.not_reached import NotReached
-from txremote.reaching import Server, add_server_options, reach, server_of
+from txremote.reaching import Server, add_server_options, server_of
 from txremote.wire.naming import one_line
 
 if TYPE_CHECKING:

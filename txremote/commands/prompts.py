@@ -33,7 +33,8 @@ def _run_shell(options: Namespace) -> int:
 
 
 def _script_shell(options: Namespace) -> int:
-    from txremote.shell import reach_in_script, run_shell
+    from txremote.commands.scripts import reach_in_script
+    from txremote.shell import run_shell
 
     conn = reach_in_script(server_of(options))
     try:

@@ -1,8 +1,8 @@
 """
 A command that needs a server: the reactor, the connection, Ctrl-C.
 
-The reactor runs for one coroutine. SIGINT and SIGTERM cancel it, and the reactor goes on until it
-has cleaned up.
+`reach` is for what has a reactor's methods, too. The reactor runs for one coroutine. SIGINT and
+SIGTERM cancel it, and the reactor goes on until it has cleaned up.
 """
 
 from __future__ import annotations
@@ -11,13 +11,19 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable, Coroutine
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorCore
+from twisted.internet.interfaces import IReactorCore, IStreamClientEndpoint
 from twisted.internet.task import react
 
 from txremote.commands.command import INTERRUPTED, NOT_MADE, complain
+from txremote.eventloop.reactor import chosen_reactor
+from txremote.net.client_login import log_in
+from txremote.net.connect import connect
+from txremote.net.tls import client_from_string, unchecked_client
 from txremote.not_reached import NotReached
 from txremote.peer.connection import Connection
-from txremote.reaching import reach, server_of
+from txremote.reaching import Server, check_logs_in, login_failed, not_connected, server_of
+from txremote.refs.clock import EventLoop, Reactor, steady
+from txremote.refs.reference import RemoteReference
 
 Work = Callable[[IReactorCore, Connection, Namespace], Awaitable[int]]
 
@@ -71,3 +77,47 @@ def run_in_reactor(main: Callable[[IReactorCore], Coroutine[Deferred[object], ob
         if finished.code:
             return NOT_MADE
     return status
+
+
+async def reach(server: Server, reactor: Reactor) -> Connection:
+    """
+    Connect to a server, and log in. Cancelling it closes what is open.
+
+    Raises:
+        NotReached: It cannot be reached, or does not let this user in.
+    """
+    try:
+        connection = await connect(
+            _where(server, chosen_reactor(reactor)),
+            timeout=server.timeout,
+            registry=server.registry,
+            reactor=reactor,
+        )
+    except CancelledError:
+        raise
+    except Exception as problem:
+        raise not_connected(server, problem) from None
+    try:
+        root = connection.root
+        check_logs_in(server, root._pack[0] if isinstance(root, RemoteReference) else "")
+        if server.login is not None:
+            entering = Deferred.fromCoroutine(log_in(connection, *server.login))
+            await entering.addTimeout(server.timeout, steady(reactor), _timed_out)
+    except BaseException as problem:
+        connection.stream.abortConnection()
+        if isinstance(problem, Exception) and not isinstance(problem, CancelledError | NotReached):
+            raise login_failed(server, problem) from None
+        raise
+    return connection
+
+
+def _where(server: Server, reactor: EventLoop) -> str | IStreamClientEndpoint:
+    """Return what `connect` takes."""
+    name = server.name
+    if name.kind == "registry":
+        return name.description
+    return client_from_string(reactor, name) if server.checked else unchecked_client(reactor, name)
+
+
+def _timed_out(_result: object, _seconds: float) -> None:
+    raise TimeoutError

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import CoroutineType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
 from txremote.errors import NotPicklable
-from txremote.interfaces import IPool
 from txremote.refs.netref import is_netref
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.plain import PLAIN
 from txremote.work.declared import MAY_HOLD_RECORDS, declared
 from txremote.work.live import Live
+
+if TYPE_CHECKING:
+    from txremote.interfaces import IPool
 
 #: The types that `call_with_netrefs` may change.
 MAY_BE_REMOTE = frozenset({RemoteReference, RemotePath, Live, tuple}) | MAY_HOLD_RECORDS

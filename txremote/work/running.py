@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from txremote.errors import WrongThread
 from txremote.eventloop.stop_order import StopOrder, stop_order
-from txremote.interfaces import IPool
 from txremote.work.loops import asyncio_loop_here
+
+if TYPE_CHECKING:
+    from txremote.interfaces import IPool
 
 # The file of the frames that import a module, as Python names it.
 _IMPORTING = "<frozen importlib._bootstrap>"
