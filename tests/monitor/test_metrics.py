@@ -28,7 +28,8 @@ from twisted.logger import Logger
 from tests.monitor.watched import Watched, watched
 from tests.net.servers import until
 from tests.processes import PATIENCE, ROOT
-from txremote import Service, exposed
+from tests.topics.buses import MemoryBus
+from txremote import Service, Topic, exposed
 from txremote.monitor.metrics import MonitorCollector, exposition
 from txremote.monitor.rows import CertificateRow
 from txremote.work import pool_from_string
@@ -80,6 +81,12 @@ class Shop(Service):
         return Item()
 
     @exposed
+    async def ticks(self) -> AsyncIterator[int]:
+        """Give a number, and no more for long."""
+        yield 1
+        await Deferred()
+
+    @exposed
     async def slowly(self) -> None:
         """Take ten milliseconds."""
         await deferLater(reactor, 0.01)
@@ -107,6 +114,13 @@ async def at_work() -> AsyncIterator[Watched]:
             await conn.root.divide(1, 0)
         with pytest.raises(AttributeError):
             await conn.root.no_such_method()
+        topic = Topic("news", bus=MemoryBus().join)
+        topic.subscribe(print, keys="nothing of it")
+        for _ in range(2):
+            topic.publish("an event")
+        topic.missed(3, "the bus was away")
+        ticks = aiter(conn.root.ticks())
+        await anext(ticks)
         held = await conn.root.make()
         conn.root.wait().addErrback(lambda _lost: None)
         await conn.ping()
@@ -115,7 +129,8 @@ async def at_work() -> AsyncIterator[Watched]:
         await until(lambda: done.done and running.status == "RUNNING")
         Logger("txremote.test").critical("something odd")
         yield found
-        assert held is not None
+        assert held is not None and topic.name == "news"
+        await ticks.aclose()
         await second.stop()
 
 
@@ -159,7 +174,17 @@ async def test_what_happened_is_counted() -> None:
         ("txremote_failed_calls_total", "Shop.add"): 0,
         ("txremote_failed_calls_total", "Shop.divide"): 1,
         ("txremote_failed_calls_total", "other"): 1,
-        ("txremote_running_calls",): 1,
+        ("txremote_running_calls",): 2,
+        ("txremote_streams", "sent"): 1,
+        ("txremote_streams", "read"): 0,
+        ("txremote_topic_subscribers", "news"): 1,
+        ("txremote_topic_lagging_subscribers", "news"): 0,
+        ("txremote_topic_buffered_events", "news"): 0,
+        ("txremote_topic_bus_joined", "news"): 1,
+        ("txremote_topic_published_events_total", "news"): 2,
+        ("txremote_topic_delivered_events_total", "news"): 0,
+        ("txremote_topic_dropped_events_total", "news"): 0,
+        ("txremote_topic_missed_events_total", "news"): 3,
         ("txremote_slow_calls_total",): 0,
         ("txremote_connections", "shop"): 1,
         ("txremote_refused_connections_total", "shop"): 0,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 import pytest_twisted
 import rpyc
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.threads import deferToThread
 
 from tests.monitor.watched import watched
 from tests.net.servers import Desk, until
+from txremote import Service, Topic, exposed, stream
 from txremote.net.login import portal_for
+from txremote.peer.incoming import MOST_ITEMS
 from txremote.work import pool_from_string
 
 
@@ -94,6 +98,92 @@ async def test_a_listener_tells_where_it_is_and_whom_it_has_turned_away() -> Non
         (row,) = here.monitor.listeners()
         assert (row.server, row.address) == ("shop", here.service.addresses[0])
         assert (row.tls, row.login, row.connections, row.refused_total) == (False, False, 1, 1)
+
+
+class Sender(Service):
+    """Has what is sent for as long as its reader wants, and calls that others wait for."""
+
+    exposed_news = Topic("news")
+
+    def __init__(self) -> None:
+        self.more: Deferred[Any] = Deferred()
+
+    @exposed
+    async def ticks(self) -> AsyncIterator[int]:
+        """Give two numbers, then wait."""
+        yield 1
+        yield 2
+        await Deferred()
+
+    @exposed
+    def numbers(self) -> Iterator[int]:
+        """Give numbers without an end."""
+        return iter(range(1 << 60))
+
+    @exposed
+    def later(self) -> Deferred[Any]:
+        """Give what the test says."""
+        return self.more
+
+    @exposed
+    async def read(self, items: Any) -> None:
+        """Read a stream of the client's."""
+        async for _item in items:
+            pass
+
+
+@pytest_twisted.ensureDeferred
+async def test_streams_and_calls_that_wait_for_others_are_told_as_they_are() -> None:
+    """
+    What has been sent, and why no more is; of calls that use results of others, that they wait.
+    """
+    never: Deferred[Any] = Deferred()
+
+    async def endless() -> AsyncIterator[int]:
+        yield 1
+        await never
+
+    async with watched(Sender()) as here:
+        conn = await here.client()
+        ticks, numbers = aiter(conn.root.ticks()), aiter(conn.root.numbers())
+        events = aiter(conn.root.news.subscribe())
+        assert [await anext(ticks), await anext(numbers)] == [1, 0]
+        reading = conn.root.read(stream(endless()))
+        event = ensureDeferred(anext(events))
+        await until(lambda: any(row.method == "events of news" for row in here.monitor.calls()))
+        Sender.exposed_news.publish("hello")
+        assert await event == "hello"
+        used = conn.root.later().strip()
+        await until(lambda: len(here.monitor.calls()) == 6)
+        rows = {row.method: row for row in here.monitor.calls()}
+        assert rows.keys() == {
+            *("stream of Sender.ticks", "stream of range_iterator", "events of news"),
+            *("Sender.read", "Sender.later", "(a result).strip"),
+        }
+        one = rows["stream of Sender.ticks"]
+        assert (one.items, one.waits_for, one.waiting) == (2, "", False)
+        assert one.bytes_out is not None and 10 < one.bytes_out < 50
+        full = rows["stream of range_iterator"]
+        assert (full.items, full.waits_for) == (MOST_ITEMS, "its reader")
+        topic = rows["events of news"]
+        assert (topic.items, topic.bytes_out, topic.waits_for) == (1, None, "")
+        waits = rows["(a result).strip"]
+        assert (waits.waiting, waits.waits_for) == (True, "results of other calls")
+        assert rows["Sender.later"].items is None
+        overview = here.monitor.overview()
+        assert (overview.streams_sent, overview.streams_read, overview.calls_running) == (2, 1, 6)
+        (connection,) = here.monitor.connections()
+        assert (connection.running, connection.waiting) == (5, 1)
+        here.desk.more.callback(" x ")
+        assert await used == "x"
+        for each in (ticks, numbers, events):
+            await each.aclose()
+        never.callback(None)
+        await reading
+        await until(lambda: not here.monitor.calls())
+        # how long they took says nothing of the server
+        assert not [row for row in here.monitor.methods() if "tream" in row.method]
+        assert here.monitor.overview().streams_sent == 0
 
 
 @pytest_twisted.ensureDeferred

@@ -12,7 +12,8 @@ for something; of those that hold the event loop the watchdog knows.
 The table of methods is bounded, for peers make up names: a name enters it with a call that went
 well, or that failed where its object's class has that name; past `MOST_METHODS` calls count as
 those of "other". What a peer asks of the connection
-itself, a PING say, is no call.
+itself, a PING say, is no call. Nor is the reading of a stream or of a topic's events, which takes
+as long as its reader wants: it would be the slowest of all calls.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from txremote.peer.handlers import HANDLERS
 from txremote.peer.naming import address_text
 from txremote.peer.observing import TimedRequest
 from txremote.service import PREFIX
+from txremote.wire.consts import HANDLE_STREAM, HANDLE_SUBSCRIBE
 
 #: Most methods that have a row of their own.
 MOST_METHODS: Final = 200
@@ -55,8 +57,11 @@ NEVER_SLOW: Final = 0.001
 BUSY: Final = 1_000
 SAMPLE: Final = 17
 
-# Requests about the connection itself.
-_NO_CALLS: Final = frozenset(kind.function for kind in HANDLERS.values() if kind.in_order)
+# Requests about the connection itself, and those that are answered when something has ended.
+_NO_CALLS: Final = frozenset(
+    [kind.function for kind in HANDLERS.values() if kind.in_order]
+    + [HANDLERS[number].function for number in (HANDLE_STREAM, HANDLE_SUBSCRIBE)]
+)
 
 # Most names of methods that are found by a short cut.
 _MOST_KNOWN: Final = 1_000

@@ -6,8 +6,8 @@ thread collects, and prometheus_client's own collectors of the process stay out.
 takes OpenMetrics gets it, with exemplars: the slowest calls beside the buckets that they fell into.
 
 Labels come from the configuration (servers, pools, consoles, files of certificates), or from the
-tables of the monitor that are bounded (methods, classes): never from peers or users. Rows that
-have the same labels are added up, since Prometheus refuses a page with two.
+tables of the monitor that are bounded (methods, classes, topics): never from peers or users. Rows
+that have the same labels are added up, since Prometheus refuses a page with two.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Final
 from txremote.monitor.callstats import seconds_of
 from txremote.monitor.monitor import Monitor
 from txremote.monitor.rows import Overview, SlowCall
+from txremote.monitor.topics import OTHERS
 
 try:
     from prometheus_client import CollectorRegistry
@@ -80,6 +81,7 @@ class MonitorCollector(Collector):
         yield from self._state(overview)
         yield from self._calls(overview)
         yield from self._connections()
+        yield from self._topics()
         yield from self._pools()
         yield from self._rest()
 
@@ -117,6 +119,13 @@ class MonitorCollector(Collector):
         )
         text = "Calls under way, those that wait included."
         yield GaugeMetricFamily("txremote_running_calls", text, overview.calls_running)
+        sent, read = overview.streams_sent, overview.streams_read
+        yield _gauge(
+            "txremote_streams",
+            "Streams under way: those that clients read (sent), and theirs that are read (read).",
+            ["direction"],
+            [(["sent"], sent), (["read"], read)],
+        )
         text = "Calls that have held the event loop for longer than --slow."
         yield CounterMetricFamily("txremote_slow_calls", text, monitor.stats.held_loop)
         yield _durations(monitor.stats.buckets(), monitor.slowest())
@@ -141,6 +150,37 @@ class MonitorCollector(Collector):
             ["class"],
             (([each.class_name], each.count) for each in self._monitor.objects()),
         )
+
+    def _topics(self) -> Iterator[Metric]:
+        rows = self._monitor.topics()  # the totals are those of this look
+        totals = self._monitor.topic_totals()
+        names = {each.name for each in totals}
+        labelled = [(row.name if row.name in names else OTHERS, row) for row in rows]
+        for value, name, text in (
+            ("subscribers", "subscribers", "Subscribers of a topic."),
+            ("lagging", "lagging_subscribers", "Subscribers for which events of a topic wait."),
+            ("buffered", "buffered_events", "Events of a topic that wait for subscribers."),
+        ):
+            samples = (([label], float(getattr(row, value))) for label, row in labelled)
+            yield _gauge(f"txremote_topic_{name}", text, ["topic"], samples)
+        yield _gauge(
+            "txremote_topic_bus_joined",
+            "Whether a topic is joined to its bus (1), or that is away (0); in all workers.",
+            ["topic"],
+            (([label], "away" not in row.bus) for label, row in labelled if row.bus),
+            min,
+        )
+        for value, text in (
+            (
+                "published",
+                "Events that a topic has had, in each worker, those of its bus too.",
+            ),
+            ("delivered", "Events that the subscribers of a topic have taken."),
+            ("dropped", "Events that subscribers of a topic were too slow for."),
+            ("missed", "Events that the bus of a topic has lost."),
+        ):
+            counts = (([each.name], getattr(each, value)) for each in totals)
+            yield _counter(f"txremote_topic_{value}_events", text, ["topic"], counts)
 
     def _pools(self) -> Iterator[Metric]:
         rows = self._monitor.pools()

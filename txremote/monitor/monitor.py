@@ -52,6 +52,7 @@ from txremote.monitor.rows import (
     SlowCall,
     TaskOutput,
     TaskRow,
+    TopicRow,
 )
 from txremote.monitor.series import STEP, SeriesKeeper
 from txremote.monitor.snapshots import Certificates, Snapshots
@@ -61,6 +62,7 @@ from txremote.monitor.system import (
     open_descriptors,
     resident_memory,
 )
+from txremote.monitor.topics import TopicTotals, TopicWatch
 from txremote.net.server_service import ServerService
 from txremote.peer.observing import timed_requests
 from txremote.peer.request import Request
@@ -95,6 +97,7 @@ class Reader:
         self._stats = CallStats()
         self._exported = ExportedObjects(clock)
         self._series = SeriesKeeper()
+        self._topics = TopicWatch()
         self._log = RecentLog()
         self._heart = Heart()
         self._loop_lag = 0.0
@@ -107,6 +110,7 @@ class Reader:
         """Return the process as a whole."""
         calls, snapshots = self._series.latest("calls"), self._snapshots
         used = os.times()
+        streams_sent, streams_read = snapshots.count_streams()
         return Overview(
             version=own_version(),
             build=build_text(),
@@ -118,9 +122,7 @@ class Reader:
             connections=snapshots.count_connections(),
             calls_total=self._requests_total(),
             calls_failed=self._stats.failed(),
-            calls_running=sum(
-                len(each.inbound.ledger) for _name, each in snapshots.all_connections()
-            ),
+            calls_running=snapshots.count_calls(),
             calls_per_second=(calls or 0.0) / STEP,
             p50=self._series.latest("p50"),
             p99=self._series.latest("p99"),
@@ -131,6 +133,8 @@ class Reader:
             threads=threading.active_count(),
             can_write=self._actions.can_write,
             cpu=used.user + used.system,
+            streams_sent=streams_sent,
+            streams_read=streams_read,
         )
 
     def listeners(self) -> list[ListenerRow]:
@@ -161,6 +165,14 @@ class Reader:
     def objects(self) -> list[ObjectRow]:
         """Return the exported objects by class, the most frequent first."""
         return self._exported.rows(self._clock.seconds(), self._tables())
+
+    def topics(self) -> list[TopicRow]:
+        """Return the topics, by name; of very many those with the most subscribers."""
+        return self._topics.rows()
+
+    def topic_totals(self) -> tuple[TopicTotals, ...]:
+        """Return what topics had counted in all when they were looked at last, by name."""
+        return self._topics.totals
 
     def pools(self) -> list[PoolRow]:
         """Return the pools."""

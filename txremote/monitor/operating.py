@@ -152,6 +152,11 @@ class Operations:
         return self._ask("objects")
 
     @exposed
+    def topics(self) -> object:
+        """Return the topics."""
+        return self._ask("topics")
+
+    @exposed
     def pools(self) -> object:
         """Return the pools."""
         return self._ask("pools")

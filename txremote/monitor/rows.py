@@ -46,6 +46,7 @@ class Overview(Struct, frozen=True):
 
     With ``workers`` the figures are sums: of those that run, and of what was counted in those that
     have ended. ``p50``, ``p99`` and ``loop_lag`` are the worst of all; ``pid`` is the supervisor's.
+    ``streams_sent`` are those that clients read now, and ``streams_read`` those of clients.
     """
 
     version: str
@@ -70,6 +71,8 @@ class Overview(Struct, frozen=True):
     can_write: bool
     cpu: float = 0.0
     workers: int = 0
+    streams_sent: int = 0
+    streams_read: int = 0
 
 
 class ListenerRow(Struct, frozen=True):
@@ -111,7 +114,13 @@ class ConnectionRow(Struct, frozen=True):
 
 
 class CallRow(Struct, frozen=True):
-    """A call under way; ``waiting`` tells that it has not begun. Its arguments are not told."""
+    """
+    A call under way; ``waiting`` tells that it has not begun. Its arguments are not told.
+
+    ``waits_for`` ends the sentence "it waits for", and is "" where it does not. ``items`` is None,
+    but of a stream that the client reads and of the events of a topic: how many have been sent;
+    ``bytes_out`` is their size, which of events is not counted.
+    """
 
     connection: int
     user: str | None
@@ -121,6 +130,9 @@ class CallRow(Struct, frozen=True):
     where: Where
     waiting: bool
     worker: int = 0
+    waits_for: str = ""
+    items: int | None = None
+    bytes_out: int | None = None
 
 
 class SlowCall(Struct, frozen=True):
@@ -158,6 +170,28 @@ class ObjectRow(Struct, frozen=True):
     count: int
     growth_per_minute: float
     holders: int
+
+
+class TopicRow(Struct, frozen=True):
+    """
+    A topic, in one process; those of one name are one.
+
+    ``published`` counts the events that it has had, those of its bus included; ``delivered`` and
+    ``dropped`` those that its subscribers have taken and, being too slow, have not been given;
+    ``missed`` those that its bus has lost. ``lagging`` subscribers have events that wait for
+    them, ``buffered`` in all. ``bus`` is "" without one, "joined", or why it is not.
+    """
+
+    name: str
+    subscribers: int
+    published: int
+    delivered: int
+    dropped: int
+    lagging: int
+    buffered: int
+    missed: int
+    bus: str
+    worker: int = 0
 
 
 class PoolRow(Struct, frozen=True):
@@ -261,4 +295,5 @@ ROWS: Final[Mapping[str, type[Struct]]] = {
     "pools": PoolRow,
     "slowest": SlowCall,
     "tasks": TaskRow,
+    "topics": TopicRow,
 }

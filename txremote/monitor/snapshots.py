@@ -36,12 +36,15 @@ from txremote.monitor.rows import (
 )
 from txremote.monitor.system import connection_bytes
 from txremote.net.server_service import ServerService
-from txremote.peer.called import Called, called_by, called_text, name_in
+from txremote.peer.called import Called, called_by, called_later, called_text, name_in
 from txremote.peer.connection import Connection
+from txremote.peer.lasting import Flow
 from txremote.peer.lifecycle import HANDSHAKING
 from txremote.peer.naming import address_text
+from txremote.streams.source import Stream, source_name
 from txremote.tasks.keeper import TaskKeeper
 from txremote.tasks.task import Task
+from txremote.topics.subscription import Subscription
 from txremote.wire.naming import class_name
 from txremote.work.named import OFFLOADED_MARK
 
@@ -50,6 +53,10 @@ Certificates = Callable[[], Iterable[CertificateRow]]
 
 #: How many connections, and how many calls, have rows, where there are more.
 MOST_ROWS: Final = 1_000
+
+# What calls wait for that have not begun.
+_ITS_TURN: Final = "its turn"
+_RESULTS: Final = "results of other calls"
 
 # Most characters of one line of a task's output.
 _LONGEST_LINE: Final = 4_000
@@ -91,6 +98,15 @@ class Snapshots:
     def count_connections(self) -> int:
         """Return how many are open."""
         return sum(len(server.connections) for server in self.servers.values())
+
+    def count_calls(self) -> int:
+        """Return how many calls are under way, those that wait for anything included."""
+        return sum(len(each.inbound) for _name, each in self.all_connections())
+
+    def count_streams(self) -> tuple[int, int]:
+        """Return how many streams of ours clients read, and how many of theirs are read here."""
+        found = [each.streams for _name, each in self.all_connections() if each.streams is not None]
+        return sum(len(each.outgoing) for each in found), sum(len(each.incoming) for each in found)
 
     def number_of(self, connection: Connection) -> int:
         """Return a connection's number, which is given to no other."""
@@ -134,34 +150,42 @@ class Snapshots:
 
     def calls(self) -> list[CallRow]:
         """Return a row for each call under way, the oldest first, `MOST_ROWS` at most."""
-        found: list[tuple[int, Any, Connection, bool]] = []
-        for _name, connection in self.all_connections():
-            ledger = connection.inbound.ledger
-            found += [(call.begun, call, connection, False) for call in ledger.running]
-            found += [(call.begun, call, connection, True) for call in ledger.waiting.values()]
+        found: list[tuple[int, Any, Connection, str]] = []
         now, clock = time.time(), perf_counter_ns()
+        for _name, connection in self.all_connections():
+            inbound = connection.inbound
+            found += [(call.begun, call, connection, "") for call in inbound.ledger.running]
+            waiting = inbound.ledger.waiting.values()
+            found += [(call.begun, call, connection, _ITS_TURN) for call in waiting]
+            # when these came is not known
+            found += [(clock, call, connection, _RESULTS) for call in inbound.depending]
         return [
-            self._call(call, connection, waiting, now, (clock - begun) / 1e9 if begun else 0.0)
-            for begun, call, connection, waiting in nsmallest(MOST_ROWS, found, key=itemgetter(0))
+            self._call(call, connection, waits_for, now, (clock - begun) / 1e9 if begun else 0.0)
+            for begun, call, connection, waits_for in nsmallest(MOST_ROWS, found, key=itemgetter(0))
         ]
 
     def _call(
-        self, call: Any, connection: Connection, waiting: bool, now: float, age: float
+        self, call: Any, connection: Connection, waits_for: str, now: float, age: float
     ) -> CallRow:
-        called = called_by(call) if waiting else call.called
+        waiting = bool(waits_for)
+        called = _called(call, waits_for)
         where: Where = "reactor"
         if type(call) is LaneCall or isinstance(connection.executor, LaneExecutor):
             where = "thread"
         elif not waiting:
             where = _where(called)
+        flow: Flow | None = getattr(call, "flow", None)
         return CallRow(
             connection=self.number_of(connection),
             user=None if connection.user is None else plain(connection.user),
-            method=plain(called_text(called)),
+            method=plain(_method(called)),
             since=now - age,
             age=age,
             where=where,
             waiting=waiting,
+            waits_for=waits_for if flow is None else flow.waits_for,
+            items=None if flow is None else flow.items_sent,
+            bytes_out=None if flow is None else flow.bytes_sent,
         )
 
     def _connection(self, server: str, connection: Connection) -> ConnectionRow:
@@ -182,7 +206,7 @@ class Snapshots:
             exports=len(inbound.tables.exports),
             imports=len(inbound.tables.imports),
             running=len(inbound.ledger.running),
-            waiting=len(inbound.ledger.waiting),
+            waiting=len(inbound.ledger.waiting) + len(inbound.depending),
             waits_for=_waits_for(connection),
             state=connection.state.name.lower(),
         )
@@ -238,6 +262,23 @@ class Snapshots:
         )
 
 
+def _called(call: Any, waits_for: str) -> Called:
+    if not waits_for:
+        found: Called = call.called
+        return found
+    return called_later(call.handler, call.args) if waits_for is _RESULTS else called_by(call)
+
+
+def _method(called: Called) -> str:
+    """Return the name of what is called; of a stream what it is of, of a subscription its topic."""
+    target = called[0] if len(called) == 1 else None
+    if type(target) is Stream:
+        return f"stream of {source_name(target)}"
+    if type(target) is Subscription:
+        return f"events of {target.topic.name}"
+    return called_text(called)
+
+
 def _where(called: Called) -> Where:
     """Return where a method runs whose Deferred has not fired: by how its class declares it."""
     name = name_in(called)
@@ -258,10 +299,10 @@ def _waits_for(connection: Connection) -> str:
         return "TLS"
     if connection.user is None and getattr(connection.service, "expects_login", False):
         return "login"
-    ledger = connection.inbound.ledger
-    if ledger.paused:
+    inbound = connection.inbound
+    if inbound.ledger.paused:
         return "the peer reads its answers"
-    if ledger.running:
+    if inbound.ledger.running or inbound.depending:
         return "its calls"
     return "an answer of the peer" if len(connection.outbound.pending) else ""
 

@@ -18,6 +18,7 @@ from txremote.peer.calling import (
     set_attribute,
 )
 from txremote.peer.handlers import HANDLERS, Handler
+from txremote.peer.references import Promised
 from txremote.wire.naming import class_name, readable
 
 _LONGEST: Final = 200  # characters of a name that a peer has chosen
@@ -51,10 +52,17 @@ def handler_in(function: Any) -> Any:
 
 def called_by(request: Asked) -> Called:
     """Return the object and the name that a request is about; it holds no arguments."""
-    args = request.args
+    return _called(handler_in(request.handler), request.args)
+
+
+def called_later(number: int, args: tuple[Any, ...]) -> Called:
+    """Return what a request of a number is about that waits for results of others."""
+    return _called(HANDLERS[number].function, args)
+
+
+def _called(handler: Any, args: tuple[Any, ...]) -> Called:
     if len(args) < 2:
         return args
-    handler = handler_in(request.handler)
     is_name = type(args[1]) is str or handler is call_path
     return args[:2] if is_name and handler in NAMED else args[:1]
 
@@ -81,6 +89,8 @@ def called_text(called: Called) -> str:
 
 
 def _own_name(target: Any) -> object:
+    if type(target) is Promised:  # it is still to come
+        return "(a result)"
     # of these alone a name can be asked without running code of the program's
     function = target.__func__ if type(target) is MethodType else target
     return function.__qualname__ if type(function) in _FUNCTIONS else None

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from txremote.errors import NotSendable
 from txremote.peer.context import current
-from txremote.peer.lasting import Unlimited
+from txremote.peer.lasting import NO_CREDIT, NO_ROOM, Unlimited
 from txremote.peer.lifecycle import CLOSING
 from txremote.topics.event import EVENTS_NUMBER, Event, Form, Missed
 from txremote.topics.places import Asking, answering
@@ -70,6 +70,7 @@ class EventFlow:
         )
         self._overhead = len(self._form.head)
         self.answer = Unlimited(lambda _answer: self._subscriber.end(None))
+        self.answer.flow = self
 
     def begin(self, number: object) -> Unlimited:
         """Tell the reader the channel of its number, and begin to send."""
@@ -87,6 +88,24 @@ class EventFlow:
         """Send what waits, as far as that is possible by now."""
         if self._subscriber.waiting.items:
             self._subscriber.flush()
+
+    # -- for those who look at it (`txremote.peer.lasting.Flow`)
+
+    @property
+    def items_sent(self) -> int:
+        """How many events have been sent."""
+        return self._subscriber.delivered
+
+    @property
+    def bytes_sent(self) -> None:
+        """Nobody counts the bytes of events."""
+
+    @property
+    def waits_for(self) -> str:
+        """What it waits for."""
+        if not self._subscriber.waiting.events:
+            return ""
+        return NO_CREDIT if self._events <= 0 or self._size <= 0 else NO_ROOM
 
     # -- as its subscriber calls it
 

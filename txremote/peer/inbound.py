@@ -8,7 +8,7 @@ it meant when it was sent. A result that is still to come holds up no other requ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, Never, TypeAlias
 
@@ -21,7 +21,7 @@ from txremote.errors import CallCut, RemoteProtocolError, ServerStopping
 from txremote.gate.access import AccessPolicy
 from txremote.peer.answers import Answers
 from txremote.peer.call_ledger import CallLedger, cancel_at_end
-from txremote.peer.called import Called, called_by
+from txremote.peer.called import Called, called_by, called_later
 from txremote.peer.context import CurrentCall, current
 from txremote.peer.executor import Executor
 from txremote.peer.handlers import HANDLERS, Handler, RequestKind
@@ -151,7 +151,12 @@ class InboundCalls:
         self.refusal: Exception | None = None
 
     def __len__(self) -> int:
-        return len(self.ledger) + (0 if self._kept is None else len(self._kept.waiting))
+        return len(self.ledger) + len(self.depending)
+
+    @property
+    def depending(self) -> Collection[Dependent]:
+        """The calls that wait for results of others. For reading only."""
+        return () if self._kept is None else self._kept.waiting.values()
 
     def offer_operations(self, operations: Operations) -> None:
         """Let operators in, and say so in HELLO. To be called before the peer says anything."""
@@ -361,8 +366,8 @@ class InboundCalls:
         """Return what the calls are calls of that run or wait."""
         running = [call.called for call in self.ledger.running]
         waiting = [called_by(request) for request in self.ledger.waiting.values()]
-        depending = 0 if self._kept is None else len(self._kept.waiting)
-        return running + waiting + [()] * depending
+        depending = [called_later(call.handler, call.args) for call in self.depending]
+        return running + waiting + depending
 
     def cut(self, why: str) -> None:
         """Answer all requests with an error, and cancel them: this side waits no longer."""

@@ -3,12 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
 
+#: What a flow waits for whose reader has not taken what it was sent, or whose transport is full.
+NO_CREDIT: Final = "its reader"
+NO_ROOM: Final = "the network"
+
+
+class Flow(Protocol):
+    """
+    What goes on until the answer, for those who show it.
+
+    Attributes:
+        items_sent: How many items or events have been sent.
+        bytes_sent: How many bytes those were; None: nobody counts them.
+        waits_for: What it waits for, or "".
+    """
+
+    @property
+    def items_sent(self) -> int:
+        """As above; and so are the others."""
+
+    @property
+    def bytes_sent(self) -> int | None:
+        """See the class."""
+
+    @property
+    def waits_for(self) -> str:
+        """See the class."""
+
 
 class Unlimited(Deferred[object]):
-    """A Deferred that ``call_timeout`` does not end. Its maker gives it to one request."""
+    """
+    A Deferred that ``call_timeout`` does not end. Its maker gives it to one request.
+
+    Attributes:
+        flow: What goes on until it fires, if that can be shown.
+    """
+
+    flow: Flow | None = None
 
 
 class Lasting:

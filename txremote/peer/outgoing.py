@@ -33,7 +33,7 @@ from txremote.peer.abandoned import step
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.peer.calling import Serving
 from txremote.peer.context import CurrentCall, current
-from txremote.peer.lasting import Lasting, Unlimited
+from txremote.peer.lasting import NO_CREDIT, NO_ROOM, Lasting, Unlimited
 from txremote.peer.lifecycle import CLOSING
 from txremote.peer.logging import logger_for
 from txremote.peer.variables import own_context
@@ -179,6 +179,7 @@ class Outgoing:
         self._most = MOST_ITEMS if source.chunk is None else min(source.chunk, MOST_ITEMS)
         self._at_once = 1
         self._sent = 0
+        self._sent_size = 0
         self._ended = False  # whether the source has no more, or has raised
         self._left = False  # whether the reader has
         self._waiting: Deferred[None] | None = None
@@ -189,6 +190,7 @@ class Outgoing:
     def begin(self) -> Unlimited:
         """Begin to send; return the Deferred of the answer."""
         answer = Unlimited(lambda _answer: self._leave())
+        answer.flow = self
         self._connection.inbound.ledger.make_room(1)
         running = self._running = deferred_of(self._run())
         running.addBoth(lambda result: None if answer.called else answer.callback(result))
@@ -198,6 +200,25 @@ class Outgoing:
         self._left = True
         if self._running is not None:
             self._running.cancel()
+
+    # -- for those who look at it (`txremote.peer.lasting.Flow`)
+
+    @property
+    def items_sent(self) -> int:
+        """How many items have been sent."""
+        return self._sent
+
+    @property
+    def bytes_sent(self) -> int:
+        """How many bytes those were."""
+        return self._sent_size
+
+    @property
+    def waits_for(self) -> str:
+        """What it waits for: its source is asked for more only when more can be sent."""
+        if self._waiting is None:
+            return ""
+        return NO_CREDIT if self._items <= 0 or self._size <= 0 else NO_ROOM
 
     # -- credit
 
@@ -273,6 +294,7 @@ class Outgoing:
         self._items -= len(items)
         self._size -= size
         self._sent += len(items)
+        self._sent_size += size
 
     async def _run(self) -> object:
         """Send all items, and return how many."""

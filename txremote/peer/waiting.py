@@ -20,6 +20,7 @@ from txremote.errors import NotSendable
 from txremote.peer.call_ledger import CallLedger
 from txremote.peer.called import called_by
 from txremote.peer.context import CurrentCall
+from txremote.peer.lasting import Flow, Unlimited
 from txremote.peer.request import Request, RequestOwner
 from txremote.refs.outcome import Outcome
 from txremote.wire.exceptions import traceback_of
@@ -53,6 +54,12 @@ class Waiting:
         self._deferred: Deferred[object] | None = deferred  # None: it was cut
         self._call = call
         self._over = False
+
+    @property
+    def flow(self) -> Flow | None:
+        """What is sent until it is answered; None of a call that only has a result."""
+        deferred = self._deferred
+        return deferred.flow if type(deferred) is Unlimited else None
 
     def cancel(self) -> None:
         """Cancel the Deferred."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator, Iterator
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
 from txremote.streams.chunks import CHUNK, FileChunks, may_wait
 from txremote.streams.feed import Feed, feed_of, is_producer
+
+_GENERATORS = (GeneratorType, AsyncGeneratorType)
 
 
 class Stream:
@@ -159,6 +162,13 @@ def stream(source: Any = None, *, chunk: int | None = None) -> Stream:
     if chunk is not None and (type(chunk) is not int or chunk < 1):
         raise ValueError(f"a chunk of {chunk!r}: it is a positive int")
     return Stream(source, chunk)
+
+
+def source_name(stream: Stream) -> str:
+    """Return what a stream is of: the name of a generator's function, or the iterator's class."""
+    source = stream._iterator if stream._source is None else stream._source
+    kind = type(source)
+    return source.__qualname__ if kind in _GENERATORS else kind.__name__
 
 
 def streamed(result: Any) -> Any:

@@ -81,7 +81,7 @@ class BusSide:
     A topic's link to a bus, made when it is used first, and what the bus calls (`BusListener`).
 
     Attributes:
-        described: Whether the bus is there, for people; empty before it is joined.
+        described: Whether the bus is there, for people.
     """
 
     def __init__(self, topic: Topic, make: MakeJoin) -> None:
@@ -90,7 +90,7 @@ class BusSide:
         self._place: Place | None = None
         self._link: BusLink | None = None
         self._closed = False
-        self.described = ""
+        self.described = "not joined yet"
 
     def join(self) -> None:
         """

@@ -58,6 +58,7 @@ class TopicStats:
         dropped: How many they did not get, together.
         lagging: How many subscribers have events that wait for them.
         buffered: How many events wait, together.
+        missed: How many of its bus did not come; one each time that nobody knows how many.
         bus: Whether its bus is there, for people; empty without one.
     """
 
@@ -69,6 +70,7 @@ class TopicStats:
     lagging: int
     buffered: int
     bus: str
+    missed: int = 0
 
 
 class Topic:
@@ -130,6 +132,7 @@ class Topic:
         self._published = 0
         self._delivered = 0  # by those that are gone
         self._dropped = 0  # likewise
+        self._missed = 0
         self._closed = False
         self._bus = BusSide(self, make_join) if make_join is not None else None
         topics.add(self)
@@ -186,6 +189,7 @@ class Topic:
     def missed(self, count: int | None, why: str) -> None:
         """Tell all subscribers of events that did not come from other processes."""
         with self._lock:
+            self._missed += 1 if count is None else count
             handed = self._telling(lambda member: member.missed(count, why))
         _do_all(handed)
 
@@ -321,6 +325,7 @@ class Topic:
                 lagging=sum(member.lagging for member in members),
                 buffered=sum(member.waiting.events for member in members),
                 bus=self._bus.described if self._bus is not None else "",
+                missed=self._missed,
             )
 
 

@@ -32,7 +32,7 @@ def report(**fields: object) -> Report:
             name: []
             for name in (
                 *("listeners", "connections", "calls", "slowest"),
-                *("objects", "pools", "tasks", "certificates"),
+                *("objects", "topics", "pools", "tasks", "certificates"),
             )
         },
         **fields,

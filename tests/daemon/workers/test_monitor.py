@@ -16,7 +16,8 @@ from txremote.daemon.workers.monitor import FRESH, WorkersMonitor
 from txremote.daemon.workers.reports import Report, Totals
 from txremote.monitor.health import STUCK_AFTER
 from txremote.monitor.metrics import exposition
-from txremote.monitor.rows import ConnectionRow, ListenerRow, Overview
+from txremote.monitor.rows import ConnectionRow, ListenerRow, Overview, TopicRow
+from txremote.monitor.topics import TopicTotals
 
 
 class Worker:
@@ -50,9 +51,12 @@ class Crew:
 def told(calls: int, **fields: object) -> Report:
     """Return a worker's report."""
     overview = row(Overview, state="serving", connections=1, calls_total=calls, p99=0.1 * calls)
-    totals = Totals(calls=calls, cpu=float(calls), refused={"Shop": calls})
+    overview = replace(overview, streams_sent=2, streams_read=1)
+    counts = (TopicTotals("news", published=calls),)
+    totals = Totals(calls=calls, cpu=float(calls), refused={"Shop": calls}, topics=counts)
     rows = [row(ListenerRow, server="Shop", connections=1)]
-    return report(overview=overview, totals=totals, listeners=rows, **fields)
+    news = [row(TopicRow, name="news", published=calls, subscribers=1, bus="joined")]
+    return report(overview=overview, totals=totals, listeners=rows, topics=news, **fields)
 
 
 def watching(*workers: Worker, can_write: bool = True) -> tuple[WorkersMonitor, Clock]:
@@ -72,6 +76,8 @@ def test_figures_are_sums_and_those_of_a_worker_that_has_ended_stay() -> None:
     overview = monitor.overview()
     assert (overview.connections, overview.calls_total, overview.workers) == (2, 7, 2)
     assert overview.p99 == 0.5 and overview.cpu >= 7.0
+    assert (overview.streams_sent, overview.streams_read) == (4, 2)
+    assert [(each.worker, each.published) for each in monitor.topics()] == [(1, 2), (2, 5)]
     assert monitor.listeners()[0].refused_total == 7
     monitor.last_report(two, replace(told(6)))  # type: ignore[arg-type]
     monitor.worker_ended(two)  # type: ignore[arg-type]
@@ -80,6 +86,9 @@ def test_figures_are_sums_and_those_of_a_worker_that_has_ended_stay() -> None:
     assert monitor.listeners()[0].refused_total == 8
     _kind, page = exposition(monitor)
     assert b'txremote_refused_connections_total{server="Shop"} 8.0' in page
+    assert b'txremote_topic_published_events_total{topic="news"} 8.0' in page
+    assert b'txremote_topic_subscribers{topic="news"} 1.0' in page
+    assert b'txremote_topic_bus_joined{topic="news"} 1.0' in page
     monitor.stopService()
 
 

@@ -10,7 +10,15 @@ from msgspec.structs import replace
 
 from tests.daemon.workers.made_up import report, row
 from txremote.daemon.workers import sums
-from txremote.monitor.rows import CallRow, ConnectionRow, ListenerRow, ObjectRow, PoolRow, SlowCall
+from txremote.monitor.rows import (
+    CallRow,
+    ConnectionRow,
+    ListenerRow,
+    ObjectRow,
+    PoolRow,
+    SlowCall,
+    TopicRow,
+)
 
 
 def two(**tables: tuple[list[Any], list[Any]]) -> sums.Reports:
@@ -20,13 +28,19 @@ def two(**tables: tuple[list[Any], list[Any]]) -> sums.Reports:
     return [(1, replace(report(), **first)), (2, replace(report(), **second))]
 
 
-def test_rows_of_one_connection_or_call_have_their_worker() -> None:
+def test_rows_of_one_connection_call_or_topic_have_their_worker() -> None:
     """In the order that a single server has them in."""
     made = two(
         connections=([row(ConnectionRow, number=1, since=2.0)], [row(ConnectionRow, number=9)]),
         calls=([row(CallRow, since=1.0)], [row(CallRow, since=2.0)]),
         slowest=([row(SlowCall, seconds=1.0)], [row(SlowCall, seconds=2.0)]),
+        topics=([row(TopicRow, name="b"), row(TopicRow, name="a")], [row(TopicRow, name="a")]),
     )
+    assert [(each.name, each.worker) for each in sums.topics(made)] == [
+        ("a", 1),
+        ("a", 2),
+        ("b", 1),
+    ]
     assert [(each.number, each.worker) for each in sums.connections(made)] == [(9, 2), (1, 1)]
     assert [each.worker for each in sums.calls(made)] == [1, 2]
     assert [each.worker for each in sums.slowest(made)] == [2, 1]

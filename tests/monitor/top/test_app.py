@@ -21,7 +21,7 @@ def test_views_order_and_filter(operated: Operated) -> None:
     login = ("--login", "ann")
     with Terminal(script("txremote"), "top", operated.server, *login, env=ANN) as screen:
         screen.wait_for(r"serving · \d+ connections? · .*^ *\d+ +ann +127\.0\.0\.1:\d+")
-        screen.wait_for(r"^calls .* memory .*1 connections 2 calls .* 8 log.*c close  q quit")
+        screen.wait_for(r"^calls .* memory .*1 connections .* 8 log 9 topics.*c close  q quit")
         screen.press("6")
         screen.wait_for(r"^ pool +kind +state .*^ threads:1 +threads +running")
         screen.press("s")
@@ -31,7 +31,7 @@ def test_views_order_and_filter(operated: Operated) -> None:
         screen.press("/")
         screen.wait_for("rows with this text")
         screen.press("nosuchpool", "Enter")
-        screen.wait_for(r"^1 2 3 4 5 6 pools 7 8 /nosuchpool.*^ pool▲[^\n]*\n\n")
+        screen.wait_for(r"^1 2 3 4 5 6 pools 7 8 9 /nosuchpool.*^ pool▲[^\n]*\n\n")
         screen.press("Escape")
         screen.wait_for(r"^ threads:1 ")
         screen.press("Tab")

@@ -10,11 +10,21 @@ from typing import Any
 import pytest
 
 from tests.monitor.top.yard import HOSTILE
-from txremote.monitor.rows import ROWS, ConnectionRow, ObjectRow, Series, TaskRow
+from tests.monitor.web.made_up import row as made_up
+from txremote.monitor.rows import (
+    ROWS,
+    ConnectionRow,
+    ObjectRow,
+    Overview,
+    Series,
+    TaskRow,
+    TopicRow,
+)
 from txremote.monitor.top.views import (
     MOST_SHOWN,
     VIEWS,
     Choice,
+    headline,
     progress,
     size,
     span,
@@ -22,6 +32,7 @@ from txremote.monitor.top.views import (
     sparklines,
     table_of,
     text,
+    view_of,
 )
 
 OBJECTS = next(view for view in VIEWS if view.kind == "objects")
@@ -88,6 +99,24 @@ def test_rows_are_sorted_by_any_column_and_filtered_by_any_text() -> None:
     choice.next_column(OBJECTS)
     assert choice.column is None  # the server's order again
     assert [row.count for row in table_of(OBJECTS, rows, Choice("CLASS3")).rows] == [3]
+
+
+def test_of_workers_tables_say_which_has_a_row() -> None:
+    """Of a server without any no column is wasted on them, and a choice of it means none."""
+    rows = [made_up(TopicRow, name="news", worker=n, subscribers=n) for n in (2, 1)]
+    choice = Choice(column=1)
+    for workers, first in ((2, ["news", "2", "2"]), (0, ["news", "2", "0"])):
+        overview = made_up(Overview, workers=workers, streams_sent=workers)
+        for view in VIEWS:
+            shown = view_of(view, overview)
+            titles = [column.title for column in shown.columns]
+            has = view.kind in {"connections", "calls", "slowest", "topics"}
+            assert ("worker" in titles) is (has and workers > 0), view.kind
+        assert table_of(shown, rows, choice).cells[0][:3] == first
+        assert ("2 workers" in headline(overview)) is (workers > 0)
+        assert ("2 streams" in headline(overview)) is (workers > 0)
+    choice.column = len(VIEWS[-1].columns) - 1
+    assert table_of(shown, rows, choice).rows == rows
 
 
 def test_very_many_rows_are_cut_and_counted() -> None:

@@ -7,12 +7,12 @@ Not a test file.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from twisted.internet.defer import Deferred
 
 import txremote
-from txremote import Progress, exposed, offloaded
+from txremote import Progress, Topic, exposed, offloaded
 
 
 class Basket:
@@ -21,6 +21,21 @@ class Basket:
 
 class Shop(txremote.Service):
     """Has a call for each thing that the page shows."""
+
+    exposed_news = Topic("news", buffer=2)
+
+    @exposed
+    def tell(self, count: int) -> None:
+        """Publish some events."""
+        for number in range(count):
+            self.exposed_news.publish(number)
+
+    @exposed
+    async def ticks(self) -> AsyncIterator[int]:
+        """Give two numbers, and no more for long."""
+        yield 1
+        yield 2
+        await Deferred()
 
     @exposed
     def price(self, what: str) -> int:

@@ -30,6 +30,7 @@ admin = "tcp:0:interface=127.0.0.1"
 admin-token = "TOKEN"
 admin-write = WRITE
 slow = 0.05
+WORKERS
 
 [[server]]
 service = "tests.monitor.web.busy.Shop"
@@ -55,15 +56,17 @@ VIEWS = {
     "tasks": "Tasks",
     "log": "Warnings and errors",
     "certificates": "Certificates",
+    "topics": "Topics",
 }
 
 
 class Server:
     """A ``twistd txremote`` with an admin site, and clients of it."""
 
-    def __init__(self, folder: Path, write: bool) -> None:
+    def __init__(self, folder: Path, write: bool, workers: int = 0) -> None:
         self.token_file = folder / "token"
         plan = PLAN.replace("TOKEN", str(self.token_file)).replace("WRITE", str(write).lower())
+        plan = plan.replace("WORKERS", f"workers = {workers}" if workers else "")
         plan = plan.replace("USER", HOSTILE).replace("FOLDER", str(folder))
         (folder / "site.toml").write_text(plan)
         words = "--pidfile=", "-n", "txremote", "--config", folder / "site.toml"
@@ -113,6 +116,9 @@ class Server:
             with pytest.raises(ValueError, match="broken"):
                 hostile.break_something()
             txremote.blocking.async_(bob.wait)()
+            self.held += [iter(bob.ticks()), bob.news.subscribe()]
+            assert next(self.held[-2]) == 1
+            bob.tell(3)
 
         self.do(call)
 
@@ -246,6 +252,8 @@ def test_each_view_shows_what_the_server_has(server: Server, page: Page) -> None
     page.until(lambda: any("bob 127.0.0.1:" in row for row in page.rows("connections")))
     page.show("calls")
     page.until(lambda: any("wait" in row and "bob" in row for row in page.rows("calls")))
+    ticks = r"stream of Shop\.ticks bob \d+ \d+ s deferred 2 \d+ B runs"
+    page.until(lambda: any(re.fullmatch(ticks, row) for row in page.rows("calls")))
     page.until(lambda: any("busy.py" in row for row in page.rows("slowest")))
     page.until(lambda: any("price" in row for row in page.rows("methods")))
     page.show("objects")
@@ -258,6 +266,9 @@ def test_each_view_shows_what_the_server_has(server: Server, page: Page) -> None
     page.show("log")
     page.until(lambda: any("broken" in row for row in page.rows("log")))
     page.until(lambda: any("busy.py" in row for row in page.rows("log")))
+    page.show("topics")
+    page.until(lambda: any(re.match(r"news 1 3 ", row) for row in page.rows("topics")))
+    assert "Worker" not in page.one("[data-table=topics]").text
 
 
 def test_a_hostile_name_is_text(server: Server, page: Page) -> None:
@@ -336,12 +347,22 @@ def test_a_connection_is_closed(server: Server, page: Page) -> None:
     page.until(lambda: "closed." in page.one(".toasts").text)
 
 
-def test_a_page_that_may_only_look(
+def test_a_page_of_workers_that_may_only_look(
     server: Server, page: Page, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Without --admin-write the button is off, and the server refuses the request too."""
-    looking = Server(tmp_path_factory.mktemp("looking"), write=False)
+    """
+    Tables say which worker has a row; without --admin-write the button is off, and the server
+    refuses the request too.
+    """
+    looking = Server(tmp_path_factory.mktemp("looking"), write=False, workers=2)
     try:
+        looking.login("bob")
+        page.open(looking, "connections")
+        page.until(lambda: "2 workers" in page.text)
+        worked = r"\d+ bob 127\S+ tests\S+ [12] "
+        page.until(lambda: any(re.match(worked, row) for row in page.rows("connections")))
+        page.show("topics")
+        page.until(lambda: [row[:7] for row in page.rows("topics")] == ["news 1 ", "news 2 "])
         looking.fill("tea")
         page.open(looking, "tasks")
         page.until(lambda: page.rows("tasks"))

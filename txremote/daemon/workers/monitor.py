@@ -40,7 +40,9 @@ from txremote.monitor.rows import (
     SlowCall,
     TaskOutput,
     TaskRow,
+    TopicRow,
 )
+from txremote.monitor.topics import TopicTotals
 from txremote.refs.clock import Reactor
 
 _log = Logger("txremote.workers")
@@ -181,6 +183,8 @@ class WorkersMonitor(Monitor):
             threads=own.threads + sum(row.threads for row in rows),
             cpu=own.cpu + self._totals.cpu,
             workers=0 if self._crew is None else len(self._crew.serving),
+            streams_sent=sum(row.streams_sent for row in rows),
+            streams_read=sum(row.streams_read for row in rows),
         )
 
     def listeners(self) -> list[ListenerRow]:
@@ -211,6 +215,14 @@ class WorkersMonitor(Monitor):
     def objects(self) -> list[ObjectRow]:
         """Return the exported objects by class, the most frequent first."""
         return sums.objects(self._numbered())
+
+    def topics(self) -> list[TopicRow]:
+        """Return the topics, of each worker its part."""
+        return sums.topics(self._numbered())
+
+    def topic_totals(self) -> tuple[TopicTotals, ...]:
+        """Return what topics have counted in all workers, by name."""
+        return self._totals.topics
 
     def pools(self) -> list[PoolRow]:
         """Return the pools: of each, the sum of all workers'."""

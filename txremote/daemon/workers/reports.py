@@ -23,7 +23,9 @@ from txremote.monitor.rows import (
     PoolRow,
     SlowCall,
     TaskRow,
+    TopicRow,
 )
+from txremote.monitor.topics import TopicTotals, add_topic_totals
 
 
 class LogLine(Struct, frozen=True):
@@ -53,6 +55,7 @@ class Totals(Struct, frozen=True):
     held_loop: int = 0
     methods: tuple[MethodTotals, ...] = ()
     refused: dict[str, int] = {}
+    topics: tuple[TopicTotals, ...] = ()
 
 
 class Report(Struct, frozen=True):
@@ -65,6 +68,7 @@ class Report(Struct, frozen=True):
     calls: list[CallRow]
     slowest: list[SlowCall]
     objects: list[ObjectRow]
+    topics: list[TopicRow]
     pools: list[PoolRow]
     tasks: list[TaskRow]
     certificates: list[CertificateRow]
@@ -72,7 +76,7 @@ class Report(Struct, frozen=True):
 
 def report_of(monitor: Monitor) -> Report:
     """Return what a worker's monitor tells now."""
-    overview, listeners = monitor.overview(), monitor.listeners()
+    overview, listeners, topics = monitor.overview(), monitor.listeners(), monitor.topics()
     return Report(
         overview=overview,
         totals=Totals(
@@ -81,12 +85,14 @@ def report_of(monitor: Monitor) -> Report:
             held_loop=monitor.stats.held_loop,
             methods=tuple(map(_totals, monitor.stats.all_methods())),
             refused={row.server: row.refused_total for row in listeners},
+            topics=monitor.topic_totals(),
         ),
         listeners=listeners,
         connections=monitor.connections(),
         calls=monitor.calls(),
         slowest=monitor.slowest(),
         objects=monitor.objects(),
+        topics=topics,
         pools=monitor.pools(),
         tasks=monitor.tasks(),
         certificates=monitor.certificates(),
@@ -121,6 +127,7 @@ def add_totals(first: Totals, second: Totals) -> Totals:
         held_loop=first.held_loop + second.held_loop,
         methods=tuple(methods.values()),
         refused=refused,
+        topics=add_topic_totals(first.topics, second.topics),
     )
 
 

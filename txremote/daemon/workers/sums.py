@@ -1,8 +1,9 @@
 """
 The rows of several workers, added up: sums where sums make sense, else each worker's rows.
 
-Rows of connections, calls and slow calls have the number of their worker. Rows of one server, class
-or pool in all workers become one.
+Rows of connections, calls, slow calls and topics have the number of their worker: a topic's events
+come to each worker that is on its bus, so what the workers have counted is not to be added up
+without a thought. Rows of one server, class or pool in all workers become one.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ from txremote.monitor.rows import (
     PoolRow,
     SlowCall,
     TaskRow,
+    TopicRow,
 )
 from txremote.monitor.snapshots import MOST_ROWS
+from txremote.monitor.topics import most_subscribed
 
 #: Reports, each with the number of its worker.
 Reports = Sequence[tuple[int, Report]]
 
-Marked = TypeVar("Marked", ConnectionRow, CallRow, SlowCall)
+Marked = TypeVar("Marked", ConnectionRow, CallRow, SlowCall, TopicRow)
 
 
 def _marked(number: int, rows: Iterable[Marked]) -> list[Marked]:
@@ -64,6 +67,11 @@ def slowest(reports: Reports) -> list[SlowCall]:
     """Return the slowest calls, the slowest first."""
     rows = [row for number, r in reports for row in _marked(number, r.slowest)]
     return sorted(rows, key=lambda row: -row.seconds)[:MOST_SLOW]
+
+
+def topics(reports: Reports) -> list[TopicRow]:
+    """Return each worker's part of the topics, by name."""
+    return most_subscribed(row for number, r in reports for row in _marked(number, r.topics))
 
 
 def objects(reports: Reports) -> list[ObjectRow]:

@@ -31,6 +31,7 @@ from txremote.monitor.top.views import (
     sparklines,
     table_of,
     text,
+    view_of,
 )
 from txremote.wire.naming import one_line
 
@@ -56,7 +57,7 @@ class Top(App[None]):
     BINDINGS: ClassVar[Any] = [
         *(Binding(str(n), f"view({n - 1})", show=False) for n in range(1, len(VIEWS) + 1)),
         Binding("shift+tab", "turn(-1)", show=False, priority=True),
-        Binding("tab", "turn(1)", "view", key_display="1-8", priority=True),
+        Binding("tab", "turn(1)", "view", key_display="1-9", priority=True),
         Binding("s", "sort", "sort"),
         Binding("r", "reverse", "reverse"),
         Binding("slash", "filter", "filter", key_display="/"),
@@ -83,8 +84,8 @@ class Top(App[None]):
 
     @property
     def view(self) -> View:
-        """The view that is looked at."""
-        return VIEWS[self._number]
+        """The view that is looked at, as it is shown of this server."""
+        return view_of(VIEWS[self._number], self._overview)
 
     @property
     def choice(self) -> Choice:

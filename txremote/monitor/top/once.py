@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from txremote.monitor.top.sources import Source
-from txremote.monitor.top.views import VIEWS, Choice, Table, View, headline, table_of
+from txremote.monitor.top.views import VIEWS, Choice, Table, View, headline, table_of, view_of
 
 
 async def tables_once(source: Source, width: int | None, wanted: str = "") -> list[str]:
@@ -24,7 +24,8 @@ async def tables_once(source: Source, width: int | None, wanted: str = "") -> li
     all_rows = await asyncio.gather(*(source.rows(view.kind) for view in VIEWS))
     lines = headline(overview).split(" · ")
     found = [", ".join(lines)]
-    for view, rows in zip(VIEWS, all_rows, strict=True):
+    for kind, rows in zip(VIEWS, all_rows, strict=True):
+        view = view_of(kind, overview)
         table = table_of(view, rows, Choice(wanted))
         found += ["", f"{view.title.upper()}: {len(rows)}"]
         found += printed(view, table)

@@ -119,6 +119,10 @@ def _figure(title: str, value: str, show: Callable[[Any], str] = count) -> Colum
     return Column(title, value, show, True)
 
 
+# Shown where there are workers.
+_WORKER: Final = _figure("worker", "worker")
+
+
 class View(NamedTuple):
     """A table: the kind of its rows, its columns, and the fields that name one row."""
 
@@ -140,6 +144,7 @@ VIEWS: Final = (
             _figure("no", "number"),
             Column("user", "user"),
             Column("peer", "peer"),
+            _WORKER,
             _figure("for", "since", since),
             _figure("requests", "requests"),
             _figure("running", "running"),
@@ -164,12 +169,16 @@ VIEWS: Final = (
             Column("method", "method"),
             Column("user", "user"),
             Column("runs in", lambda row: "waits" if row.waiting else row.where),
+            Column("waits for", "waits_for"),
+            _figure("items", "items"),
+            _figure("sent", "bytes_out", size),
             _figure("connection", "connection"),
+            _WORKER,
         ),
     ),
     View(
         "slowest",
-        "slowest",
+        "slow",
         (
             _figure("took", "seconds", span),
             Column("method", "method"),
@@ -178,6 +187,7 @@ VIEWS: Final = (
             _figure("at", "at", clock),
             Column("peer", "peer"),
             Column("held the loop in", "line"),
+            _WORKER,
         ),
     ),
     View(
@@ -246,7 +256,31 @@ VIEWS: Final = (
             Column("namespace", "namespace"),
         ),
     ),
+    View(
+        "topics",
+        "topics",
+        (
+            Column("topic", "name"),
+            _WORKER,
+            _figure("subscribers", "subscribers"),
+            _figure("published", "published"),
+            _figure("delivered", "delivered"),
+            _figure("lagging", "lagging"),
+            _figure("buffered", "buffered"),
+            _figure("dropped", "dropped"),
+            _figure("missed", "missed"),
+            Column("bus", "bus"),
+        ),
+        ("name", "worker"),
+    ),
 )
+
+
+def view_of(view: View, overview: Overview | None) -> View:
+    """Return a view as it is shown of a server: one without workers has no column of theirs."""
+    if overview is not None and overview.workers:
+        return view
+    return view._replace(columns=tuple(each for each in view.columns if each is not _WORKER))
 
 
 @dataclass
@@ -285,7 +319,7 @@ def table_of(view: View, rows: Sequence[Struct], choice: Choice) -> Table:
     if choice.filter:
         wanted = choice.filter.casefold()
         found = [each for each in found if any(wanted in cell.casefold() for cell in each[1])]
-    if choice.column is not None:
+    if choice.column is not None and choice.column < len(view.columns):
         column = view.columns[choice.column]
         largest_first = column.right and column.show is not since
         found.sort(
@@ -304,11 +338,14 @@ def _rank(value: Any) -> tuple[int, Any]:
 def headline(overview: Overview) -> str:
     """Return a process as a whole, in a line; what matters most comes first."""
     each = overview
+    streams = each.streams_sent + each.streams_read
     parts = [
         text(each.state),
+        *([f"{each.workers} workers"] if each.workers else []),
         f"{each.connections} connection{'' if each.connections == 1 else 's'}",
         f"{count(round(each.calls_per_second, 1))} calls/s",
         f"{each.calls_running} running",
+        *([f"{streams} streams"] if streams else []),
         f"{each.calls_failed} failed",
         f"p50 {span(each.p50) or '-'}",
         f"p99 {span(each.p99) or '-'}",

@@ -48,6 +48,7 @@ VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
     "tasks": ("tasks",),
     "log": ("log",),
     "certificates": ("certificates", "listeners"),
+    "topics": ("topics",),
 }
 
 _WITH_SERIES: Final = "overview"

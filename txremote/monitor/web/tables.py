@@ -34,6 +34,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "objects": ("class_name",),
     "pools": ("name",),
     "tasks": ("console", "number"),
+    "topics": ("name", "worker"),
 }
 
 

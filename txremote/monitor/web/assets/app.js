@@ -148,6 +148,7 @@ class App {
     this.session.can_write = overview.can_write;
     server.now = overview.started + overview.uptime;
     setText(this.version, overview.version);
+    this.page.classList.toggle("crew", overview.workers > 0);
     setText(this.state, stateOf(overview));
     this.state.dataset.tone = overview.state === "serving" ? "good" : overview.state === "stopped" ? "bad" : "warn";
     this.view.take(news);

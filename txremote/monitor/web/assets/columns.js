@@ -9,6 +9,7 @@ const words = (name, label, more) => ({ name, label, value: (row) => row[name], 
 const figure = (name, label, show, more) => ({ name, label, kind: "number", value: (row) => row[name], show: (row) => show(row[name]), ...more });
 const since = (name, label, more) => figure(name, label, null, { show: (row) => (row[name] === null ? "–" : ago(server.now - row[name])), value: (row) => (row[name] === null ? null : -row[name]), order: `-${name}`, ...more });
 const name = (field, label, more) => words(field, label, { kind: "name", ...more });
+const worker = figure("worker", "Worker", text, { crewed: true });
 const bad = (field) => ({ tone: (row) => (row[field] > 0 ? "bad" : "") });
 
 export function bar(cell, part, whole, label, tone) {
@@ -66,18 +67,19 @@ export const COLUMNS = {
     figure("connections", "Clients", count), figure("refused_total", "Refused", count, { tone: (row) => (row.refused_total ? "warn" : "") }),
   ],
   connections: [
-    figure("number", "No.", text), name("user", "User"), words("peer", "Address", { kind: "code", wide: true }), words("server", "Server", { wide: true }),
+    figure("number", "No.", text), name("user", "User"), words("peer", "Address", { kind: "code", wide: true }), words("server", "Server", { wide: true }), worker,
     since("since", "For"), figure("requests", "Requests", count), figure("per_second", "/s", rounded, { order: null, title: "Requests a second" }),
     figure("bytes_in", "In", bytes, { wide: true }), figure("bytes_out", "Out", bytes, { wide: true }), figure("unsent", "Unsent", bytes, { wide: true, tone: (row) => (row.unsent > 65536 ? "warn" : "") }),
     figure("exports", "Exports", count, { wide: true, title: "Objects of ours that it holds" }), figure("running", "Running", count), figure("waiting", "Waiting", count, { wide: true }),
     words("waits_for", "Waits for", { grow: true }),
   ],
   calls: [
-    name("method", "Method"), name("user", "User"), figure("connection", "Connection", text, { wide: true }), figure("age", "Age", seconds, { tone: (row) => (row.age > 10 ? "warn" : "") }),
-    words("where", "Runs in", { wide: true }), words("waiting", "", { show: (row) => (row.waiting ? "waits" : "runs") }),
+    name("method", "Method"), name("user", "User"), figure("connection", "Connection", text, { wide: true }), worker, figure("age", "Age", seconds, { tone: (row) => (row.age > 10 && row.items === null ? "warn" : "") }),
+    words("where", "Runs in", { wide: true }), figure("items", "Items", count, { wide: true, title: "Items of a stream, or events of a topic, that have been sent" }), figure("bytes_out", "Out", bytes, { wide: true, title: "Bytes of a stream that have been sent" }),
+    words("waits_for", "Waits for", { show: (row) => row.waits_for || "runs", grow: true }),
   ],
   slowest: [
-    name("method", "Method"), name("user", "User"), words("peer", "Address", { kind: "code", wide: true }), figure("at", "At", clock), figure("seconds", "Took", seconds),
+    name("method", "Method"), name("user", "User"), words("peer", "Address", { kind: "code", wide: true }), { ...worker, wide: true }, figure("at", "At", clock), figure("seconds", "Took", seconds),
     chip("ended", "Ended with"), words("line", "Held the event loop at", { kind: "code", wide: true, grow: true }),
   ],
   methods: [
@@ -99,6 +101,12 @@ export const COLUMNS = {
     figure("number", "No.", text), words("command", "Command", { kind: "code", grow: true }), chip("status", "State"),
     figure("done_count", "Progress", null, { kind: "barcell", draw: progress, value: (row) => (row.total ? row.done_count / row.total : row.done_count), order: null }),
     figure("started", "Took", null, { show: (row) => seconds(lasted(row)), value: lasted, order: null }), name("owner", "Owner"), words("console", "Console", { wide: true }), figure("lines", "Lines", count, { wide: true }),
+  ],
+  topics: [
+    name("name", "Topic", { grow: true }), worker, figure("subscribers", "Subscribers", count), figure("published", "Published", count), figure("per_second", "/s", rounded, { order: null, wide: true, title: "Published a second" }),
+    figure("delivered", "Delivered", count, { wide: true }), figure("lagging", "Lagging", count, { wide: true, title: "Subscribers for which events wait", tone: (row) => (row.lagging ? "warn" : "") }),
+    figure("buffered", "Buffered", count, { wide: true, title: "Events that wait" }), figure("dropped", "Dropped", count, { title: "Events that subscribers were too slow for", tone: (row) => (row.dropped ? "warn" : "") }),
+    figure("missed", "Missed", count, { ...bad("missed"), wide: true, title: "Events that the bus has lost" }), words("bus", "Bus", { grow: true, wide: true, tone: (row) => (row.bus.includes("away") ? "bad" : "") }),
   ],
   log: [
     figure("at", "At", clock), chip("level", "Level"), words("namespace", "From", { kind: "code", wide: true }), words("text", "Text", { grow: true, kind: "wrap" }),

@@ -30,7 +30,7 @@ class Panel {
 export class Help extends Panel {
   constructor() {
     super("Keys", "help");
-    const keys = [["1 – 8", "show a view"], ["/", "filter rows"], ["j  k", "next and previous row"], ["Enter", "details of a row; the output of a task"], ["Esc", "close, or clear the filter"], ["?", "this help"]];
+    const keys = [["1 – 9", "show a view"], ["/", "filter rows"], ["j  k", "next and previous row"], ["Enter", "details of a row; the output of a task"], ["Esc", "close, or clear the filter"], ["?", "this help"]];
     this.content.append(el("dl", { class: "keys" }, keys.map(([key, what]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)])));
   }
 }
@@ -64,7 +64,7 @@ export class Details extends Panel {
   }
 
   describe(row) {
-    const shown = Object.entries(row).filter(([name]) => !["words", "taken", "per_second"].includes(name));
+    const shown = Object.entries(row).filter(([name, value]) => !["words", "taken", "per_second"].includes(name) && (name !== "worker" || value));
     this.fields.replaceChildren(...shown.flatMap(([name, value]) => [
       el("dt", {}, LABELS[name] || (name[0].toUpperCase() + name.slice(1)).replaceAll("_", " ")),
       el("dd", {}, TIMES.has(name) ? clock(value) : SPANS[name] ? SPANS[name](value) : typeof value === "number" ? rounded(value) : text(value)),

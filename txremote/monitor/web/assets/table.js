@@ -4,7 +4,8 @@ import { el, setText } from "./dom.js";
 
 export class Table {
   // columns: [{name, label, value(row), show(row), kind, wide, order}], where value is for sorting here,
-  // and order the field that the server sorts by in its stead: -FIELD the other way round, null for none
+  // and order the field that the server sorts by in its stead: -FIELD the other way round, null for none;
+  // wide is not shown on a narrow screen, and crewed only where there are workers
   constructor({ title, columns, sort, key, empty, open, more }) {
     Object.assign(this, { title, columns, key, empty, open, more, rows: new Map(), drawn: new Map() });
     this.sort = sort;
@@ -52,9 +53,10 @@ export class Table {
 
   prepared(row, before) {
     row.words = Object.values(row).filter((v) => v !== null).join("\n").toLowerCase();
-    if ("requests" in row) {
+    const counted = "requests" in row ? "requests" : "published" in row ? "published" : null;
+    if (counted) {
       row.taken = performance.now();
-      row.per_second = before && row.taken > before.taken ? ((row.requests - before.requests) * 1000) / (row.taken - before.taken) : null;
+      row.per_second = before && row.taken > before.taken ? ((row[counted] - before[counted]) * 1000) / (row.taken - before.taken) : null;
     }
     return row;
   }
@@ -124,7 +126,7 @@ export class Table {
 }
 
 const isNumber = (column) => column.kind === "number";
-const classOf = (column) => `${column.kind || ""}${column.wide ? " wide" : ""}${column.grow ? " grow" : ""}`.trim();
+const classOf = (column) => `${column.kind || ""}${column.wide ? " wide" : ""}${column.grow ? " grow" : ""}${column.crewed ? " crewed" : ""}`.trim();
 
 function compared(a, b) {
   const none = (v) => v === null || v === undefined || v === "";

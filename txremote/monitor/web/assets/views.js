@@ -1,4 +1,4 @@
-// The views: which tables and plots each has, in the order of their keys 1 to 8.
+// The views: which tables and plots each has, in the order of their keys 1 to 9.
 
 import { COLUMNS, server } from "./columns.js";
 import { el, setText } from "./dom.js";
@@ -17,6 +17,7 @@ const TITLES = {
   tasks: ["Tasks", "-number", "There is no task, or no console."],
   log: ["Warnings and errors", "-at", "No warning since the start."],
   certificates: ["Certificates", "days_left", "No server has a certificate."],
+  topics: ["Topics", "name", "The program has no topic."],
 };
 
 function table(key, more) {
@@ -45,7 +46,7 @@ class View {
 const TILES = [
   ["Connections", (o) => count(o.connections)],
   ["Calls a second", (o) => rounded(o.calls_per_second)],
-  ["Under way", (o) => count(o.calls_running)],
+  ["Under way", (o) => count(o.calls_running), (o) => (o.streams_sent + o.streams_read ? `${count(o.streams_sent + o.streams_read)} streams` : "")],
   ["Failed", (o) => count(o.calls_failed), (o) => `of ${count(o.calls_total)} calls`],
   ["p50", (o) => seconds(o.p50), (o) => `p99 ${seconds(o.p99)}`],
   ["Event-loop lag", (o) => seconds(o.loop_lag), null, (o) => (o.loop_lag > 0.1 ? "bad" : "")],
@@ -101,6 +102,7 @@ class Overview extends View {
 export const NAMES = [
   ["overview", "Overview"], ["connections", "Connections"], ["calls", "Calls"], ["objects", "Objects"],
   ["pools", "Pools"], ["tasks", "Tasks"], ["log", "Log"], ["certificates", "Certificates"],
+  ["topics", "Topics"],
 ];
 
 const OTHERS = { calls: ["calls", "slowest", "methods"], certificates: ["certificates", "listeners"] };
@@ -108,4 +110,4 @@ const OTHERS = { calls: ["calls", "slowest", "methods"], certificates: ["certifi
 export const makeView = (name, title, more) =>
   name === "overview" ? new Overview(name, title, more) : new View(name, title, OTHERS[name] || [name], more);
 
-export const stateOf = (overview) => `${overview.state}, up ${ago(overview.uptime)}`;
+export const stateOf = (overview) => `${overview.state}, up ${ago(overview.uptime)}${overview.workers ? `, ${overview.workers} workers` : ""}`;
