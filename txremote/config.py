@@ -309,6 +309,11 @@ class ConnectionConfig:
     max_streams: int = _count(
         10_000, "Most streams that a peer may read at once over a connection; more are refused."
     )
+    max_subscriptions: int = _count(
+        10_000,
+        "Most subscriptions of topics that a peer may read at once over a connection; more are "
+        "refused.",
+    )
     max_promises: int = _count(
         1_000,
         "Most results of a peer's calls that are kept for other calls of its; further ones are "

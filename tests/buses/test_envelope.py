@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from txremote.buses.envelope import LONGEST_KEY, Event, seal, unseal
+from txremote.buses.envelope import Event, seal, unseal
 from txremote.errors import RemoteProtocolError
+from txremote.topics.filters import LONGEST_KEY
 from txremote.wire import brine
 
 IDS = st.tuples(st.integers(0, 1 << 62), st.integers(0, 1 << 62))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 
-from tests.peer.pairs import Outcome
+from tests.peer.pairs import Outcome, logged
 from txremote import ConnectionLost, ServerStopping, Service, SubscriberTooSlow
 from txremote.peer import incoming_events
 from txremote.peer.connection import Connection
@@ -176,12 +176,27 @@ async def _name(thing: Any) -> Any:
     return await thing.name
 
 
-def test_one_that_cannot_be_sent_is_missed_and_the_next_one_comes() -> None:
-    topic = Topic()
+def test_one_that_cannot_be_sent_is_dropped_and_told_and_the_next_one_comes() -> None:
+    class Thing:
+        """Goes by reference."""
+
+    topic = Topic("things")
     told: list[Any] = []
     reader = Reader(topic, missed=lambda *args: told.append(args))
-    published(topic, [reader], Deferred(), 2)
-    assert reader.events == [2]
+    called: list[Any] = []
+    reader.pair.result(reader.pair.client.root.topic.subscribe(called.append))
+    reader.pair.server.tables.exports._most = 0
+    with logged() as log:
+        for _ in range(3):
+            published(topic, [reader], Thing())
+    published(topic, [reader], 2)
+    assert reader.events == called == [2]
+    why = "an event could not be sent: "
+    assert [(count, text[: len(why)]) for count, text in told] == [(1, why)] * 3
+    stats = topic.stats()
+    assert (stats.published, stats.delivered, stats.dropped, stats.missed) == (4, 2, 6, 0)
+    # the 1st, 2nd and 4th of six
+    assert log.text().count("topic 'things': an event could not be sent to a subscriber") == 3
 
 
 def test_the_end_of_a_topic_ends_the_loops_and_a_lost_connection_fails_them() -> None:

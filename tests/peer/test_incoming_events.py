@@ -62,6 +62,17 @@ def test_more_than_the_credit_ends_the_connection(
     assert "with credit for" in str(pair.client.why_ended)
 
 
+def test_a_peer_that_tells_one_channel_after_another_fills_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    topic, reader, channel = opened(monkeypatch)
+    for another in (*range(1 << 40, (1 << 40) + 50), channel):
+        reader.pair.server.outbound.send_oneway(HANDLE_EVENTS, another, 0)
+    published(topic, [reader], 1)
+    assert reader.events == [0, 1]
+    assert len(reader.pair.client.subscriptions._by_channel) == 1
+
+
 @pytest.mark.parametrize(
     "args", [(), (0,), ("x", None, 1), (None, None, 1), (999, None, 1), (999, 7), (1, "x")]
 )

@@ -7,7 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import ensureDeferred
 
+from tests.peer.pairs import Outcome
 from txremote import Service, Topic, exposed
 from txremote.testing import connected_pair
 from txremote.wire.consts import HANDLE_EVENT_CREDIT, HANDLE_SUBSCRIBE
@@ -16,7 +18,8 @@ from txremote.wire.consts import HANDLE_EVENT_CREDIT, HANDLE_SUBSCRIBE
 class Feed(Service):
     """Has a topic, and subscriptions that cannot be read."""
 
-    exposed_topic = Topic()
+    def __init__(self) -> None:
+        self.exposed_topic = Topic()
 
     @exposed
     def used(self) -> Any:
@@ -51,6 +54,38 @@ def test_subscribe_says_why_it_refuses(name: str, args: Any, says: str) -> None:
     reference = pair.result(path())
     with pytest.raises((TypeError, ValueError), match=says):
         pair.result(pair.client.request(HANDLE_SUBSCRIBE, reference, *args))
+
+
+def read(pair: Any) -> Outcome:
+    """Read the feed's topic in a loop that goes on."""
+
+    async def loop() -> None:
+        async for _event in pair.client.root.topic.subscribe():
+            pass
+
+    outcome = Outcome(ensureDeferred(loop()))
+    pair.pump()
+    return outcome
+
+
+def test_subscriptions_take_no_room_of_calls_and_have_a_limit_of_their_own() -> None:
+    pair = connected_pair(
+        server_root=Feed, server_config={"max_calls": 1, "max_waiting": 1, "max_subscriptions": 5}
+    )
+    reads = [read(pair) for _ in range(5)]
+    assert not any(each.fired for each in reads)
+    answered = [pair.client.root.itself() for _ in range(2)]
+    for each in answered:
+        pair.result(each)
+    refused = read(pair).error
+    assert "5 subscriptions are read" in str(refused)
+    assert "option max_subscriptions" in str(refused)
+    held = pair.server.subscriptions.sent
+    pair.server.service.exposed_topic.close()
+    pair.pump()
+    assert all(each.fired for each in reads)
+    assert (held, pair.server.subscriptions.sent) == (5, 0)
+    assert pair.server.inbound.ledger._max_calls == 1
 
 
 def test_a_third_peers_subscription_is_refused_in_a_sentence() -> None:

@@ -57,9 +57,9 @@ def test_a_bus_that_cannot_be_joined_fails_each_use() -> None:
 
 def test_a_bus_of_ones_own_is_taken_as_it_is_and_none_is_none() -> None:
     join: Any = MemoryBus().join
-    made = bus_of(None, join, False)
+    made = bus_of(None, join, False, 1)
     assert made is not None
     assert made(None) is join
-    assert bus_of(None, None, False) is None
+    assert bus_of(None, None, False, 1) is None
     with pytest.raises(ValueError, match="no bus 'x'"):
-        bus_of(None, "x", False)
+        bus_of(None, "x", False, 1)

@@ -8,10 +8,11 @@ import threading
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from tests.topics.buses import MemoryBus
 from txremote.errors import NotSendable
-from txremote.topics import bus, places, topic as module
+from txremote.topics import bus, places
 from txremote.topics.encoding import encode_event
 from txremote.topics.event import Event
 from txremote.topics.groups import Group, Handed
@@ -169,10 +170,16 @@ def test_a_closed_topic_says_so() -> None:
         ({"bus": MemoryBus().join}, "has a name"),
         ({"name": "a", "bus": "hosts"}, "no bus 'hosts': it is 'host'"),
         ({"name": "a", "bus": "host", "redis": "redis://x"}, "on one bus"),
+        ({"name": "a" * 1001}, "a Topic's name of 1001 characters: it has 1 to 1000"),
+        ({"name": "a" * 1001, "bus": "host"}, "a Topic's name of 1001 characters"),
+        ({"name": ""}, "a Topic's name of 0 characters"),
+        ({"name": "\ud800"}, "a Topic's name that UTF-8 cannot carry"),
+        ({"name": 5}, "the name of a Topic is a str, not an int"),
+        ({"name": "a", "bus": "host", "max_event": 9 << 20}, "on a bus is at most 8388608 bytes"),
     ],
 )
 def test_a_topic_that_cannot_be_is_refused(options: Any, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises((TypeError, ValueError), match=says):
         Topic(**options)
 
 
@@ -182,8 +189,16 @@ def test_arguments_of_subscribe_and_publish_are_checked() -> None:
         topic.subscribe(5)
     with pytest.raises(TypeError, match="missed is to be called"):
         topic.subscribe(print, missed=5)
-    with pytest.raises(NotSendable, match="max_event of its Topic"):
-        topic.publish("x" * 100)
+    for event in ("x" * 100, ("x" * 100, print)):
+        with pytest.raises(NotSendable, match="max_event of its Topic"):
+            topic.publish(event)
+    with pytest.raises(NotSendable, match="await it first"):
+        topic.publish((Deferred(), 1))
+    with pytest.raises(ValueError, match="a key of 1001 characters, more than 1000"):
+        topic.publish(1, "k" * 1001)
+    with pytest.raises(TypeError, match="a key is a str, not an int"):
+        topic.publish(1, 5)  # type: ignore[arg-type]
+    assert topic.stats().published == 0
 
 
 # --- on a bus
@@ -224,6 +239,7 @@ def test_what_the_bus_misses_is_told_and_what_is_no_event_is_missed(on_a_bus: Me
     told: list[Any] = []
     topic = Topic("a", bus=on_a_bus.join)
     events = subscribed(topic, missed=lambda *args: told.append(args))
+    waits = topic.subscribe()
     (link,) = on_a_bus.links
     link.listener.missed(None, "the bus was away")
     link.listener.received("x", b"no event", "somebody", 7)
@@ -234,6 +250,9 @@ def test_what_the_bus_misses_is_told_and_what_is_no_event_is_missed(on_a_bus: Me
     assert told[1][0] == 1
     assert "event 7 of somebody was none" in told[1][1]
     assert topic.stats().bus == "away: it was killed"
+    link.listener.missed(4, "the bus had no room")
+    assert (topic.stats().missed, topic.stats().dropped) == (6, 0)  # one for None
+    assert waits.missed == 5
     link.listener.state(True, "")
     assert topic.stats().bus == "joined"
 
@@ -244,17 +263,3 @@ def test_a_topic_on_a_bus_needs_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     topic = Topic("a", bus=MemoryBus().join)
     with pytest.raises(RuntimeError, match="needs a running reactor or asyncio loop"):
         topic.publish(1)
-
-
-def test_a_connection_has_so_many_subscriptions_of_a_topic(monkeypatch: Any) -> None:
-    class Asks:
-        executor: Any = type("Executor", (), {"submit": staticmethod(lambda function: function())})
-
-    monkeypatch.setattr(module, "MOST_OF_A_CONNECTION", 2)
-    monkeypatch.setattr(places.answering, "connection", lambda: Asks)
-    topic = Topic()
-    held = [topic.subscribe(), topic.subscribe()]
-    with pytest.raises(RuntimeError, match="name several keys in one"):
-        topic.subscribe()
-    held.pop()
-    topic.subscribe(keys="a")

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from twisted.python.failure import Failure
 
-from txremote.buses.envelope import LONGEST_KEY, Event, seal
+from txremote.buses.envelope import Event, seal
 from txremote.buses.incoming import Incoming, TakeRetained, log
 from txremote.buses.outgoing import Outgoing, Own
 from txremote.buses.ports import LONGEST, MOST_RETAINED, Entry, Given, Id, Joined, Store
+from txremote.topics.filters import LONGEST_KEY
 from txremote.topics.ports import BusListener
 
 if TYPE_CHECKING:
@@ -198,8 +199,8 @@ def _unfit(key: str | None, payload: bytes) -> str:
         length = 0 if key is None else len(key.encode())
     except UnicodeEncodeError:
         return "a key that UTF-8 cannot carry"
-    if length > LONGEST_KEY:
-        return f"a key of {length} bytes, more than {LONGEST_KEY} (LONGEST_KEY of a bus)"
+    if key is not None and len(key) > LONGEST_KEY:
+        return f"a key of {len(key)} characters, more than {LONGEST_KEY} (LONGEST_KEY of a Topic)"
     size = len(payload) + length + _ENVELOPE
     if size > LONGEST:
         return f"an event of {size} bytes, more than {LONGEST} (LONGEST of a bus)"

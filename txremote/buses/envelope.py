@@ -8,15 +8,13 @@ here, and its topic decodes it under limits of its own.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from txremote.buses.ports import LONGEST, Id
 from txremote.errors import RemoteProtocolError
+from txremote.topics.filters import LONGEST_KEY
 from txremote.wire import brine
 from txremote.wire.limits import Limits
-
-#: Longest key, in bytes of UTF-8.
-LONGEST_KEY: Final = 1024
 
 _VERSION = 1
 _LIMITS = Limits(max_frame=LONGEST, max_inflated=LONGEST, max_depth=3, max_int_digits=20)
@@ -74,7 +72,7 @@ def unseal(data: bytes) -> Event:
         raise RemoteProtocolError("an event on the bus whose parts are of other types")
     if key is not None and len(key) > LONGEST_KEY:
         raise RemoteProtocolError(
-            f"a key of {len(key)} characters, more than {LONGEST_KEY} bytes (LONGEST_KEY of a bus)"
+            f"a key of {len(key)} characters, more than {LONGEST_KEY} (LONGEST_KEY of a Topic)"
         )
     return Event(origin, number, born, first, key, payload)
 

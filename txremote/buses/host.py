@@ -35,6 +35,7 @@ from txremote.buses.ports import AT_ONCE, LONGEST, Given, Id, Refused
 from txremote.errors import RemoteProtocolError
 from txremote.levels import Logger
 from txremote.net.unixsockets import PRIVATE, clear_stale
+from txremote.topics.filters import LONGEST_NAME
 from txremote.wire import brine
 from txremote.wire.limits import Limits
 
@@ -165,8 +166,10 @@ _REQUESTS: dict[str, Callable[..., object]] = {
 
 
 def _text(value: object) -> str:
-    if type(value) is not str or len(value) > 1000:
-        raise RemoteProtocolError("the name of a topic is a text of at most 1000 characters")
+    if type(value) is not str or len(value) > LONGEST_NAME:
+        raise RemoteProtocolError(
+            f"the name of a topic is a text of at most {LONGEST_NAME} characters"
+        )
     return value
 
 

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
 
+from txremote.topics.ports import LONGEST_EVENT
+
 #: An event's place among those of its topic: milliseconds, and a number within them.
 Id: TypeAlias = tuple[int, int]
 
@@ -20,7 +22,7 @@ Id: TypeAlias = tuple[int, int]
 START: Final[Id] = (0, 0)
 
 #: Longest event of a bus in bytes, with its key and its number. Longer ones are not read.
-LONGEST: Final = 8 << 20
+LONGEST: Final = LONGEST_EVENT + (8 << 10)
 
 #: Bytes that are read, or published, at once: as many events as fit, and one at least.
 AT_ONCE: Final = 1 << 20

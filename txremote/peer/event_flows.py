@@ -137,7 +137,7 @@ class EventFlow:
         except NotSendable as problem:
             connection.tables.take_back()
             self._events += 1
-            self.missed(Missed(1, f"an event could not be sent: {problem}"))
+            self._subscriber.could_not_send(str(problem))
 
     def missed(self, missed: Missed) -> None:
         """Tell the reader that events were missed."""

@@ -43,6 +43,12 @@ def serve_subscription(
         raise ValueError("the subscription has ended: subscribe again")
     if subscriber.sink is not None:
         raise ValueError("the subscription is read already, or has a callback")
+    most = connection.config.max_subscriptions
+    if connection.subscriptions_begun().sent >= most:
+        raise RemoteProtocolError(
+            f"{most} subscriptions are read over this connection (option max_subscriptions)",
+            "max_subscriptions",
+        )
     if subscriber.place.key != place_of(connection.executor).key:
         raise ValueError(
             "the subscription was made for another thread's loop: call subscribe() in the method "
@@ -115,6 +121,8 @@ class Subscriptions:
         self._by_channel.pop(channel, None)
         incoming = self._incoming.get(number) if type(number) is int else None
         if incoming is not None:
+            if incoming.channel is not None:  # a peer may tell another one: never two of them
+                self._by_channel.pop(incoming.channel, None)
             incoming.channel = channel
             self._by_channel[channel] = incoming
 
@@ -126,11 +134,17 @@ class Subscriptions:
 
     # -- of this side's topics
 
+    @property
+    def sent(self) -> int:
+        """How many the peer reads."""
+        return len(self._flows)
+
     def send(self, subscription: Subscription, number: int, events: int, size: int) -> Unlimited:
         """Begin to send the events of a subscription."""
         channel = self._free_channel(subscription.topic)
         flow = EventFlow(self.connection, subscription, channel, events, size)
         self._flows[channel] = flow
+        self.connection.inbound.ledger.make_room(1)
         return flow.begin(number)
 
     def _free_channel(self, topic: HasChannels) -> int:
@@ -140,7 +154,8 @@ class Subscriptions:
 
     def forget(self, flow: EventFlow) -> None:
         """Forget one: it has ended."""
-        self._flows.pop(flow.channel, None)
+        if self._flows.pop(flow.channel, None) is not None:
+            self.connection.inbound.ledger.make_room(-1)
         self._drained.pop(flow, None)
 
     def allow(self, channel: object, events: object, size: object) -> None:

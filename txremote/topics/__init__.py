@@ -10,7 +10,8 @@ Topics: events from one publisher to many subscribers.
 ``event``  `Event`: its bytes, the same for many; `Missed`: stands for those that did not come
 ``waiting_events``  what waits for one subscriber, and what is dropped
 ``retained``  the last event of each key
-``filters``  which keys a subscriber wants
+``shares``  how much each connection has subscribed to, which is bounded
+``filters``  names and keys, and which keys a subscriber wants
 ``encoding``  `encode_event`, `decode_event`: an event to bytes and back
 ``ports``  `BusLink` and `BusListener`: what joins the topics of several processes
 ``bus``  a topic's side of that

@@ -16,7 +16,7 @@ from txremote.levels import Logger
 from txremote.topics.encoding import decode_event
 from txremote.topics.event import Event
 from txremote.topics.places import Place, loop_here, program_loop
-from txremote.topics.ports import BusLink, Join
+from txremote.topics.ports import LONGEST_EVENT, BusLink, Join
 from txremote.wire.naming import sentence
 
 _log = Logger("txremote.topic")
@@ -41,17 +41,23 @@ class Topic(Protocol):
         """Tell the subscribers of events that did not come."""
 
 
-def bus_of(redis: str | None, bus: str | Join | None, retain: bool) -> MakeJoin | None:
+def bus_of(
+    redis: str | None, bus: str | Join | None, retain: bool, max_event: int
+) -> MakeJoin | None:
     """
     Return what makes a topic join the bus that it names; None if it names none.
 
     Raises:
-        ValueError: it names two, or none that there is.
+        ValueError: it names two, or none that there is, or has longer events than a bus takes.
     """
     if redis is not None and bus is not None:
         raise ValueError("a Topic is on one bus: say redis=URL, or bus='host', not both")
     if redis is None and bus is None:
         return None
+    if max_event > LONGEST_EVENT:
+        raise ValueError(
+            f"max_event of a Topic on a bus is at most {LONGEST_EVENT} bytes, not {max_event}"
+        )
     if callable(bus):
         join: Join = bus
         return lambda _loop: join

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from typing import Final, Never
 
+from twisted.internet.defer import Deferred
+
 import txremote.values.libraries  # noqa: F401  numpy's, Arrow's and pandas' values are known
 from txremote.errors import NotSendable, RemoteProtocolError
-from txremote.wire.boxing import SENDABLE_DEPTH, VALUE_HEAD, box_value_into, unbox
+from txremote.wire.boxing import SENDABLE_DEPTH, VALUE_HEAD, box_into, box_value_into, unbox
 from txremote.wire.brine import (
     DECODING_FAILED,
     Budget,
@@ -70,7 +72,20 @@ class _NoReferences:
         return self
 
 
+class _AnyReferences(_NoReferences):
+    """Stands for the references of any connection."""
+
+    def box_reference(self, value: object) -> bytes:  # type: ignore[override]
+        if isinstance(value, Deferred):
+            raise NotSendable("a Deferred is not its result: await it first")
+        return _SOME_REFERENCE
+
+
 _NO_REFERENCES: Final = _NoReferences()
+_ANY_REFERENCES: Final = _AnyReferences()
+
+# As long as a boxed reference may be.
+_SOME_REFERENCE: Final = bytes(100)
 
 
 def encode_event(event: object, longest: int = MAX_EVENT) -> bytes:
@@ -92,11 +107,20 @@ def encode_event(event: object, longest: int = MAX_EVENT) -> bytes:
         out = []
         box_value_into(out, event, _NO_REFERENCES, _DEPTH)
     payload = b"".join(out)
-    if len(payload) > longest:
-        raise NotSendable(
-            f"an event of {len(payload)} bytes, more than {longest} (max_event of its Topic)"
-        )
+    _check_length(len(payload), longest, NotSendable)
     return payload
+
+
+def check_references(event: object, longest: int = MAX_EVENT) -> None:
+    """Check an event that has references, which is encoded for each reader. Raises NotSendable."""
+    out: list[bytes] = []
+    box_into(out, (0, None, event), _ANY_REFERENCES)
+    _check_length(sum(map(len, out)), longest, NotSendable)
+
+
+def _check_length(size: int, longest: int, error: type[Exception]) -> None:
+    if size > longest:
+        raise error(f"an event of {size} bytes, more than {longest} (max_event of its Topic)")
 
 
 def decode_event(
@@ -108,10 +132,7 @@ def decode_event(
     Raises:
         RemoteProtocolError: it is no event, is longer than ``longest`` bytes, or meets a limit.
     """
-    if len(payload) > longest:
-        raise RemoteProtocolError(
-            f"an event of {len(payload)} bytes, more than {longest} (max_event of its Topic)"
-        )
+    _check_length(len(payload), longest, RemoteProtocolError)
     budget = Budget(limits, len(payload))
     try:
         event, end = unbox(payload, 0, limits.max_depth - 2, budget, _NO_REFERENCES)

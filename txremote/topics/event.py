@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from txremote.topics.encoding import HasReferences, encode_event
+from txremote.topics.encoding import HasReferences, check_references, encode_event
+from txremote.topics.filters import checked_key
 from txremote.wire.boxing import TUPLE_HEAD, VALUE_HEAD
 from txremote.wire.brine import dump, dump_int, tuple_head
 from txremote.wire.consts import HANDLE_EVENTS
@@ -115,16 +116,15 @@ def new_event(key: str | None, value: object, longest: int, values_only: bool) -
     Return an event, encoded.
 
     Raises:
-        TypeError: the key is no str.
+        TypeError, ValueError: the key is no str, or too long.
         HasReferences: the event is not all values, and has to be.
         NotSendable: it cannot be encoded, or is longer than that many bytes.
     """
-    if key is not None and type(key) is not str:
-        raise TypeError(f"an event's key is a str or None, not {key!r}")
     try:
         payload = encode_event(value, longest)
     except HasReferences:
         if values_only:
             raise
+        check_references(value, longest)
         payload = b""
-    return Event(key, value, payload)
+    return Event(checked_key(key), value, payload)

@@ -1,5 +1,7 @@
 """
-Which keys a subscriber wants, as a peer says it: checked, and bounded.
+Names of topics, keys of events, and which keys a subscriber wants: checked, and bounded.
+
+The bounds are those of all buses, too, so what a topic takes can go by any of them.
 """
 
 from __future__ import annotations
@@ -14,6 +16,35 @@ MOST_KEYS: Final = 10_000
 
 #: Longest key, in characters.
 LONGEST_KEY: Final = 1000
+
+#: Longest name of a topic, in characters.
+LONGEST_NAME: Final = 1000
+
+
+def checked_name(name: object) -> str:
+    """
+    Return the name of a topic.
+
+    Raises:
+        TypeError: it is no str.
+        ValueError: it is empty, too long, or no text that UTF-8 carries.
+    """
+    if type(name) is not str:
+        raise TypeError(f"the name of a Topic is a str, not {with_article(class_name(type(name)))}")
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise ValueError(
+            f"a Topic's name of {len(name)} characters: it has 1 to {LONGEST_NAME} of them"
+        )
+    try:
+        name.encode()
+    except UnicodeEncodeError as problem:
+        raise ValueError(f"a Topic's name that UTF-8 cannot carry: {problem}") from None
+    return name
+
+
+def checked_key(key: object) -> str | None:
+    """Return the key of an event, or None. Raises as `checked_keys` does."""
+    return None if key is None else _checked(key)
 
 
 def checked_keys(keys: object) -> frozenset[str] | None:

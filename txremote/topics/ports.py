@@ -11,7 +11,10 @@ All of it is called in the thread of the topic's loop, and nothing of it blocks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
+
+#: Longest event that goes by a bus, in bytes as `txremote.topics.encoding` writes it.
+LONGEST_EVENT: Final = 8 << 20
 
 
 class BusLink(Protocol):

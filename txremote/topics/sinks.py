@@ -14,7 +14,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from txremote.errors import ConnectionLost, DeadReferenceError
+from txremote.errors import ConnectionLost, DeadReferenceError, NotSendable
 from txremote.levels import Logger
 from txremote.refs.awaiting import AwaitableDeferred, failed
 from txremote.refs.reference import RemoteReference
@@ -71,6 +71,7 @@ class RemoteCallback:
         self._function = function
         self._subscriber = subscriber
         self._unanswered = 0
+        self._calling = False
         self._failed = False
         connection: Any = function._connection
         self._gone: Deferred[object] | None = connection.when_disconnected()
@@ -85,7 +86,9 @@ class RemoteCallback:
         if event.payload and type(value) not in ATOMS and FEATURE_VALUES in features:
             value = AsValue(value)
         self._unanswered += 1
+        self._calling = True
         call_remote(self._function, value).addBoth(self._answered)
+        self._calling = False
         return True
 
     def missed(self, missed: Missed) -> None:
@@ -104,13 +107,15 @@ class RemoteCallback:
         self._unanswered -= 1
         if isinstance(result, Failure):
             self._note_failure(result)
-        if self._subscriber.waiting.items:
+        if self._subscriber.waiting.items and not self._calling:
             self._subscriber.flush()
 
     def _note_failure(self, failure: Failure) -> None:
         problem: Any = failure.value
         if failure.check(DeadReferenceError, ConnectionLost):
             self._subscriber.end(None)
+        elif self._calling and failure.check(NotSendable):
+            self._subscriber.could_not_send(sentence(problem))
         elif not self._failed:  # once: they may be thousands a second
             self._failed = True
             _log.warn(

@@ -40,6 +40,10 @@ def _takes_all(_event: Event) -> bool:
     return True
 
 
+def _ignored(_why: str) -> None:
+    return
+
+
 class Subscriber:
     """
     One subscription.
@@ -53,6 +57,8 @@ class Subscriber:
 
     Attributes:
         delivered: How many events it has taken.
+        missed_elsewhere: How many it did not get since its topic did not, as far as known.
+        note_unsendable: Called with the reason why an event could not be sent to it.
         sink: What they leave by, or None.
         told: Called when it has missed some, before the next event; or None.
         wants_last: Whether it gets the last event of each key first.
@@ -67,6 +73,8 @@ class Subscriber:
         "_prefix",
         "_take",
         "delivered",
+        "missed_elsewhere",
+        "note_unsendable",
         "place",
         "sink",
         "told",
@@ -93,6 +101,8 @@ class Subscriber:
         self._ending = False
         self.sink: Sink | None = None
         self.delivered = 0
+        self.missed_elsewhere = 0
+        self.note_unsendable: Callable[[str], object] = _ignored
         self.told: Callable[[Missed], object] | None = None
         self.wants_last = True
 
@@ -105,6 +115,11 @@ class Subscriber:
     def lagging(self) -> bool:
         """Whether events wait that it was to have taken."""
         return self.sink is not None and self.waiting.events > 0
+
+    @property
+    def characters(self) -> int:
+        """How long its keys are, together."""
+        return sum(map(len, self._keys)) + len(self._prefix or "")
 
     def wants(self, key: str | None) -> bool:
         """Tell whether it wants events of a key."""
@@ -131,6 +146,7 @@ class Subscriber:
 
     def missed(self, count: int | None, why: str) -> None:
         """Tell it that events were missed that came from elsewhere."""
+        self.missed_elsewhere += count or 0
         self.waiting.missed(count, why)
         self.flush()
 
@@ -151,9 +167,7 @@ class Subscriber:
         while waiting.items:
             item = waiting.pop()
             if type(item) is Missed:
-                if self.told is not None:
-                    self.told(item)
-                sink.missed(item)
+                self._tell(item)
             elif type(item) is Event:
                 if not sink.take(item):
                     waiting.put_back(item)
@@ -163,6 +177,19 @@ class Subscriber:
                     return
         if self._ending:
             self.end(None)
+
+    def could_not_send(self, why: str) -> None:
+        """Note that an event which the sink takes cannot be sent: it is dropped. For the sink."""
+        self.waiting.dropped += 1
+        self.note_unsendable(why)
+        self._tell(Missed(1, f"an event could not be sent: {why}"))
+        self.delivered -= 1  # for it is counted as soon as it has been taken
+
+    def _tell(self, missed: Missed) -> None:
+        if self.told is not None:
+            self.told(missed)
+        if self.sink is not None:
+            self.sink.missed(missed)
 
     def finish(self) -> None:
         """End it when what waits has been taken: its topic has closed."""

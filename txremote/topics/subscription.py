@@ -64,7 +64,7 @@ class Subscription:
     @open_to_peers
     def missed(self) -> int:
         """How many events its subscriber did not get, as far as that is known."""
-        return self._subscriber.waiting.dropped
+        return self._subscriber.waiting.dropped + self._subscriber.missed_elsewhere
 
     @open_to_peers
     def close(self) -> None:

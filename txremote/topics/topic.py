@@ -12,31 +12,31 @@ topics of its name elsewhere. Peers reach ``subscribe`` and nothing else: they c
 from __future__ import annotations
 
 import weakref
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from threading import RLock
-from typing import Any, Final
+from typing import Any
 
+from txremote.levels import Logger
 from txremote.refs.netref import is_base_netref
 from txremote.refs.reference import RemoteReference
 from txremote.topics.bus import BusSide, bus_of
 from txremote.topics.encoding import MAX_EVENT
 from txremote.topics.event import Event, Form, Missed, new_event
-from txremote.topics.filters import checked_keys, checked_prefix
+from txremote.topics.filters import checked_keys, checked_name, checked_prefix
 from txremote.topics.groups import Group, Handed
 from txremote.topics.places import answering, place_here, place_of
 from txremote.topics.ports import Join
 from txremote.topics.retained import MOST_RETAINED, Retained
+from txremote.topics.shares import Shares
 from txremote.topics.sinks import LocalCallback, RemoteCallback, call_local, call_remote
 from txremote.topics.subscriber import Sink, Subscriber
 from txremote.topics.subscription import Subscription, open_to_peers
 from txremote.topics.waiting_events import POLICIES, Policy, WaitingEvents
 from txremote.wire.messages import Dialect
 
-#: How many subscriptions of a topic one connection may have.
-MOST_OF_A_CONNECTION: Final = 1000
+_log = Logger("txremote.topic")
 
 _numbers = count(1)
 _channels = count(1)
@@ -53,13 +53,17 @@ class TopicStats:
     Attributes:
         name: Its name.
         subscribers: How many there are now.
-        published: How many events it has had, those of its bus included.
-        delivered: How many its subscribers have taken, together.
-        dropped: How many they did not get, together.
+        published: How many events it has had: its own, and those that came by its bus.
+        delivered: How many its subscribers have taken, together: one that two have taken counts
+            twice.
+        dropped: How many it had and a subscriber did not get, together: since that was too slow,
+            or since they could not be sent to it.
         lagging: How many subscribers have events that wait for them.
         buffered: How many events wait, together.
-        missed: How many of its bus did not come; one each time that nobody knows how many.
-        bus: Whether its bus is there, for people; empty without one.
+        bus: Whether its bus is there, for people: "joined", or "away: " and why; empty without a
+            bus, and before it is used.
+        missed: How many events of other processes it never had, each counted once; and one each
+            time that its bus does not know how many.
     """
 
     name: str
@@ -78,7 +82,8 @@ class Topic:
     Gives events to all who subscribe, in this process, at peers, and in other processes.
 
     Args:
-        name: For people; on a bus, what its topics in other processes have in common.
+        name: For people; on a bus, what its topics in other processes have in common. At most
+            1,000 characters.
         buffer: How many events wait for a subscriber that takes none.
         slow: What happens to more: ``"drop-oldest"``, ``"drop-newest"``, ``"latest"`` (only the
             newest of each key waits) or ``"disconnect"`` (its subscription ends with
@@ -91,6 +96,7 @@ class Topic:
         bus: ``"host"`` joins those of the processes of this host that serve together.
 
     Raises:
+        TypeError: the name is no str.
         ValueError: an argument is out of its range, or a topic on a bus has no name.
     """
 
@@ -115,10 +121,10 @@ class Topic:
                 raise ValueError(f"{option} of a Topic is a positive int, not {given!r}")
         if slow not in POLICIES:
             raise ValueError(f"slow of a Topic is one of {', '.join(POLICIES)}, not {slow!r}")
-        make_join = bus_of(redis, bus, retain)
+        make_join = bus_of(redis, bus, retain, max_event)
         if make_join is not None and name is None:
             raise ValueError("a Topic on a bus has a name, which its others know it by")
-        self.name = f"topic {next(_numbers)}" if name is None else name
+        self.name = f"topic {next(_numbers)}" if name is None else checked_name(name)
         self.max_event = max_event
         self._buffer = buffer
         self._slow: Policy = slow
@@ -126,13 +132,14 @@ class Topic:
         self._lock = RLock()
         # a finalizer may end a subscription in the middle of anything: walk a copy
         self._groups: dict[object, Group] = {}
-        self._of_connections: Counter[object] = Counter()
+        self._shares = Shares(self.name)
         self._channels: list[int] = []
         self._forms: dict[tuple[Dialect, int, bool], Form] = {}
         self._published = 0
         self._delivered = 0  # by those that are gone
         self._dropped = 0  # likewise
         self._missed = 0
+        self._unsendable = 0
         self._closed = False
         self._bus = BusSide(self, make_join) if make_join is not None else None
         topics.add(self)
@@ -157,7 +164,7 @@ class Topic:
         Raises:
             NotSendable: it cannot be encoded, or is longer than ``max_event``; on a bus also an
                 event with references (`HasReferences`).
-            TypeError: the key is no str.
+            TypeError, ValueError: the key is no str, or has more than 1,000 characters.
             RuntimeError: the topic is closed; or it is on a bus, and no loop runs.
             ImportError: what its bus needs is not installed.
         """
@@ -234,7 +241,7 @@ class Topic:
 
         Raises:
             TypeError, ValueError: an argument is none of these.
-            RuntimeError: the topic is closed, or the connection has too many subscriptions.
+            RuntimeError: the topic is closed, or the connection has too many subscriptions or keys.
         """
         wanted, beginning = checked_keys(keys), checked_prefix(prefix)
         callback, missed = _function(callback, "callback"), _function(missed, "missed")
@@ -253,6 +260,7 @@ class Topic:
         subscriber = Subscriber(place, waiting, wanted, beginning, forget)
         subscriber.wants_last = retained is not False
         subscriber.told = _told(missed)
+        subscriber.note_unsendable = self._note_unsendable
         group = self._enter(subscriber, connection)
         if callback is not None:
             group.do(lambda: subscriber.start(_sink(callback, subscriber)))
@@ -262,13 +270,7 @@ class Topic:
         with self._lock:
             if self._closed:
                 raise RuntimeError(f"the topic {self.name!r} is closed")
-            if connection is not None:
-                if self._of_connections[connection] >= MOST_OF_A_CONNECTION:
-                    raise RuntimeError(
-                        f"{MOST_OF_A_CONNECTION} subscriptions of the topic {self.name!r} are all "
-                        "that a connection may have: name several keys in one"
-                    )
-                self._of_connections[connection] += 1
+            self._shares.add(connection, subscriber.characters)
             if subscriber.wants_last and self._retained is not None:
                 subscriber.waiting.start_with(self._retained.wanted(subscriber.wants))
             place = subscriber.place
@@ -288,10 +290,21 @@ class Topic:
                 self._groups.pop(key, None)
             self._delivered += subscriber.delivered
             self._dropped += subscriber.waiting.dropped
-            if connection is not None:
-                self._of_connections[connection] -= 1
-                if not self._of_connections[connection]:
-                    del self._of_connections[connection]
+            self._shares.remove(connection, subscriber.characters)
+
+    def _note_unsendable(self, why: str) -> None:
+        """Log that an event could not be sent to a subscriber, though not each time."""
+        with self._lock:
+            self._unsendable += 1
+            total = self._unsendable
+        if total & (total - 1) == 0:
+            _log.warn(
+                "the topic {name!r}: an event could not be sent to a subscriber, the {total}. so "
+                "far: {why}",
+                name=self.name,
+                total=total,
+                why=why,
+            )
 
     def channel(self, place: int) -> int:
         """Return the channel of the subscriptions that are a connection's first, second..."""
