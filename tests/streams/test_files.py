@@ -17,6 +17,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sending]:
         yield server
 
 
-@pytest.mark.parametrize("reader", ["reactor", "script", "aio"])
+@pytest.mark.parametrize("reader", ["reactor", "script"])
 def test_a_file_takes_no_memory_of_its_size_at_either_end(reader: str, server: Sending) -> None:
     server.check(reader, MIB // 8)
