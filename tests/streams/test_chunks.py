@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from txremote.streams.chunks import FileChunks, may_wait
+from txremote.streams.chunks import CHUNK, FileChunks, may_wait
 
 
 def test_the_rest_of_a_file_comes_in_pieces_and_the_file_is_closed(tmp_path: Path) -> None:
@@ -19,6 +19,17 @@ def test_the_rest_of_a_file_comes_in_pieces_and_the_file_is_closed(tmp_path: Pat
     file.seek(1)
     assert list(FileChunks(file, 4)) == [b"1234", b"5678", b"9"]
     assert file.closed
+
+
+@pytest.mark.parametrize(
+    ("asked", "room", "longest"), [(None, 100, 100), (None, 10 * CHUNK, CHUNK), (2000, 100, 2000)]
+)
+def test_pieces_fit_the_readers_room_if_no_length_was_asked_for(
+    asked: int | None, room: int, longest: int
+) -> None:
+    chunks = FileChunks(io.BytesIO(bytes(2 * CHUNK)), asked)
+    chunks.fit(room)
+    assert len(next(chunks)) == longest
 
 
 def test_closing_it_early_closes_the_file_and_ends_it() -> None:

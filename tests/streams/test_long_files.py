@@ -18,7 +18,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sending]:
 
 
 @pytest.mark.parametrize("reader", ["reactor", "script", "aio"])
-def test_a_large_file_to_a_slow_reader_takes_little_memory(
-    reader: str, server: Sending
-) -> None:
+def test_a_large_file_to_a_slow_reader_takes_little_memory(reader: str, server: Sending) -> None:
     server.check(reader, 4 * MIB)

@@ -2,9 +2,10 @@
 Streams of ours that the peer reads: STREAM asks for one, and is answered when it has ended.
 
 The answer says how many items there were. They go before it, in ITEMS, as many as the reader has
-given credit for, in items and in bytes: the bytes of a message may be more than are left, and then
-none follows until there are some again. While the transport has as much as it wants, none is sent
-either. So what waits here for a reader that does not read is a message and no more.
+given credit for, in items and in bytes: a message may have somewhat more bytes than are left, or
+one long item, and then none follows until there are some again. While the transport has as much as
+it wants, none is sent either. So what waits here for a reader that does not read is a message and
+no more.
 
 As the request is a call like any other, whatever ends a call ends the stream: CANCEL, by which
 a reader leaves its loop, an end of the connection, `CallCut`. Its source is closed then, once,
@@ -41,6 +42,7 @@ from txremote.refs.netref import is_base_netref
 from txremote.refs.outcome import Outcome, can_be_failure
 from txremote.refs.reading import items_of
 from txremote.refs.reference import RemoteReference
+from txremote.streams.chunks import FileChunks
 from txremote.streams.source import Stream
 from txremote.wire.columns import packed
 from txremote.wire.consts import HANDLE_ITEMS
@@ -89,12 +91,12 @@ def _weight(items: list[Any]) -> int:
     return sum(map(_weight_of, items))
 
 
-def _first_full(items: list[Any]) -> int:
-    """Return how many of some items make a message full: one, if that is long."""
+def _first_full(items: list[Any], full: int) -> int:
+    """Return how many of some items make a message of so many bytes: one, if that is long."""
     weight = 0
     for count, item in enumerate(items):
         weight += _weight_of(item)
-        if weight > FULL:
+        if weight > full:
             return max(1, count)
     return len(items)
 
@@ -136,6 +138,8 @@ def serve_stream(
     streams = serving.connection.streams_begun()
     streams.check_new(number, items, size)
     source = _source(serving, obj)
+    if type(source.iterator) is FileChunks:
+        source.iterator.fit(size)
     outgoing = Outgoing(serving.connection, source, number, items, size)
     streams.outgoing[number] = outgoing
     return Lasting(outgoing.begin)
@@ -330,8 +334,8 @@ class Outgoing:
             if type(stepping) is Outcome:  # of a thread
                 stepping = stepping.value
             items = stepping.items
-            while len(items) > 1 and _weight(items) > 2 * FULL:  # they have become longer
-                first = _first_full(items)
+            while len(items) > 1 and _weight(items) > 2 * (full := min(FULL, self._size)):
+                first = _first_full(items, full)  # they have become longer
                 self._send(items[:first])
                 items = items[first:]
                 await self._room()
@@ -354,10 +358,11 @@ class Outgoing:
         items: list[Any] = []
         token = current.set(self._call)
         most = min(self._most, self._items)
+        full = min(FULL, self._size)
         weight = 0
         began = then = perf_counter()
         try:
-            while len(items) < most and weight < FULL and then - began < _SLICE:
+            while len(items) < most and weight < full and then - began < _SLICE:
                 had = len(items)
                 asked = min(self._at_once, most - had)
                 items.extend(islice(source, asked))
@@ -370,7 +375,7 @@ class Outgoing:
                     self._at_once = max(1, self._at_once // 4)
                 then = now
                 added = _weight(items[had:] if had else items)
-                if added > FULL:
+                if added > full:
                     self._at_once = 1
                 weight += added
             return Taken(items)
@@ -414,12 +419,13 @@ class Outgoing:
     def _take_ready(self, source: Any, items: list[Any], context: Context) -> Taken:
         """Take what an asynchronous iterator gives without waiting."""
         most = min(self._most, self._items)
+        full = min(FULL, self._size)
         weight = _weight(items) if items else 0
         until = perf_counter() + _SLICE
         advance: Callable[[], Any] = source.__anext__
         if not self._sent and not items:  # it may begin, and is to be closed in this context
             advance = partial(step, self._connection.executor, advance, context=context)
-        while len(items) < most and weight < FULL and perf_counter() < until:
+        while len(items) < most and weight < full and perf_counter() < until:
             try:
                 steps = advance().__await__()
                 yielded = next(steps)

@@ -21,16 +21,22 @@ class FileChunks:
 
     Args:
         file: Opened for reading in binary mode.
-        size: The most bytes of a piece.
+        size: The most bytes of a piece; None for `CHUNK`, or less where a reader has little room.
     """
 
-    __slots__ = ("_file", "_read", "_size")
+    __slots__ = ("_file", "_fits", "_read", "_size")
 
-    def __init__(self, file: Any, size: int) -> None:
+    def __init__(self, file: Any, size: int | None) -> None:
         self._file = file
+        self._fits = size is None
         # of a pipe what is there, and not as much as was asked for
         self._read = file.read1 if may_wait(file) and hasattr(file, "read1") else file.read
-        self._size = size
+        self._size = CHUNK if size is None else size
+
+    def fit(self, room: int) -> None:
+        """Have no piece longer than a reader has room for, unless a length was asked for."""
+        if self._fits:
+            self._size = min(CHUNK, room)
 
     def __iter__(self) -> FileChunks:
         return self

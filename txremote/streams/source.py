@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
-from txremote.streams.chunks import CHUNK, FileChunks, may_wait
+from txremote.streams.chunks import FileChunks, may_wait
 from txremote.streams.feed import Feed, feed_of, is_producer
 
 _GENERATORS = (GeneratorType, AsyncGeneratorType)
@@ -51,7 +51,7 @@ class Stream:
             self.is_async = False
             self.blocks = may_wait(source)
             self.chunk = None
-            self._iterator = FileChunks(source, CHUNK if chunk is None else chunk)
+            self._iterator = FileChunks(source, chunk)
         elif isinstance(source, (str, bytes, bytearray, memoryview)):
             kind = type(source).__name__
             raise TypeError(
