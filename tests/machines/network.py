@@ -13,9 +13,11 @@ import functools
 import os
 import shutil
 import subprocess
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Final
+
+from tests.buses.redis_server import RedisServer
 
 #: How a link is cut, and mended.
 CUTS: Final = ("down", "silent")
@@ -129,3 +131,10 @@ class Network:
         made = Machine(self, len(self._machines) + 1)
         self._machines.append(made)
         return made
+
+
+def network_redis(stack: ExitStack, network: Network) -> str:
+    """Start a Redis on this host that all machines reach; return its URL."""
+    unprotected = ("--bind", "127.0.0.1", network.address, "--protected-mode", "no")
+    redis = stack.enter_context(RedisServer(*unprotected))
+    return f"redis://{network.address}:{redis.port}"

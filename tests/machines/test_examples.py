@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.buses.redis_server import RedisServer, needs_redis
+from tests.buses.redis_server import needs_redis
 from tests.daemon.workers.real import Workers
-from tests.machines.network import Machine, Network, why_no_machines
+from tests.machines.network import Machine, Network, network_redis, why_no_machines
 from tests.processes import Program
 
 CLASSES = {"price_feed": "PriceFeed", "chat_room": "ChatRoom"}
@@ -51,8 +51,7 @@ def one_host(stack: ExitStack, name: str) -> Site:
 def two_machines(stack: ExitStack, name: str) -> Site:
     """Serve it on two machines, with a Redis on this one, which is the registry, too."""
     network = stack.enter_context(Network())
-    unprotected = ("--bind", "127.0.0.1", network.address, "--protected-mode", "no")
-    url = f"redis://{network.address}:{stack.enter_context(RedisServer(*unprotected)).port}"
+    url = network_redis(stack, network)
     machines, servers = [network.machine(), network.machine()], []
     environment = {
         **os.environ,

@@ -1,6 +1,6 @@
 """
-Machines whose link is cut for a while: topics on a Redis, and clients of several servers. Counted
-is what was delivered, missed and had twice, and how long it took to come back.
+Topics on a Redis, of machines one of whose links is cut for a while. Counted is what was delivered,
+missed and had twice, and how long it took to come back.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.buses.nodes import Site, check, settled
-from tests.buses.redis_server import RedisServer, needs_redis
-from tests.machines.network import CUTS, Machine, Network, why_no_machines
+from tests.buses.redis_server import needs_redis
+from tests.machines.network import CUTS, Machine, Network, network_redis, why_no_machines
 
 #: Events a second of each process.
 RATE = 200
@@ -27,7 +27,6 @@ SECONDS = 8.0
 class Place(NamedTuple):
     """This host, with a Redis, and the machines on its network."""
 
-    redis: RedisServer
     url: str
     machines: list[Machine]
     stack: ExitStack
@@ -40,10 +39,8 @@ def place() -> Iterator[Place]:
         pytest.skip(why_no_machines())
     with ExitStack() as stack:
         network = stack.enter_context(Network())
-        unprotected = ("--bind", "127.0.0.1", network.address, "--protected-mode", "no")
-        redis = stack.enter_context(RedisServer(*unprotected))
-        url = f"redis://{network.address}:{redis.port}"
-        yield Place(redis, url, [network.machine(), network.machine()], stack)
+        url = network_redis(stack, network)
+        yield Place(url, [network.machine(), network.machine()], stack)
 
 
 def reports_of_a_cut(place: Place, kind: str, url: str) -> list[dict[str, Any]]:
