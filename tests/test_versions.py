@@ -7,6 +7,7 @@ import pytest
 import twisted
 from tests.processes import run, script
 from txremote import __version__
+from txremote.versions import code_text
 
 
 @pytest.mark.parametrize("words", [["txremote"], ["twistd", "txremote"]], ids=" ".join)
@@ -15,4 +16,6 @@ def test_a_command_tells_the_versions_that_a_report_of_a_bug_needs(words):
     status, out, err = run(script(words[0]), *words[1:], "--version")
     assert (status, err) == (0, "")
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    assert out == f"txremote {__version__} (Twisted {twisted.__version__}, {python}, pure Python)\n"
+    assert (
+        out == f"txremote {__version__} (Twisted {twisted.__version__}, {python}, {code_text()})\n"
+    )

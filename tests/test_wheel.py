@@ -44,7 +44,7 @@ def python(*words, **options):
 def wheel(tmp_path_factory):
     """The wheel, as pip builds it."""
     sources = tmp_path_factory.mktemp("sources")
-    for name in ("setup.cfg", "pyproject.toml", "README.rst", "LICENSE"):
+    for name in ("setup.cfg", "setup.py", "pyproject.toml", "README.rst", "LICENSE"):
         shutil.copy(ROOT / name, sources)
     for name in ("txremote", "twisted", "tests", "docs", "examples"):
         if (ROOT / name).exists():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 import sys
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import find_spec
 
 from twisted import __version__ as twisted_version
 
@@ -23,6 +25,13 @@ def python_text() -> str:
     return f"{platform.python_implementation()} {platform.python_version()}"
 
 
+def code_text() -> str:
+    """Return ``compiled`` where the codec is mypyc's, else ``pure Python``."""
+    found = find_spec("txremote.wire.brine")  # asked without importing it
+    compiled = found is not None and isinstance(found.loader, ExtensionFileLoader)
+    return "compiled" if compiled else "pure Python"
+
+
 def version_line() -> str:
     """Return what ``--version`` prints, of ``txremote`` and of ``twistd txremote``."""
-    return f"txremote {own_version()} ({build_text()}, {python_text()}, pure Python)"
+    return f"txremote {own_version()} ({build_text()}, {python_text()}, {code_text()})"

@@ -24,7 +24,6 @@ from tests.wire.values import COLLIDING, HASHABLE, VALUES, canon
 from txremote.errors import NotSendable, RemoteProtocolError, TxRemoteError
 from txremote.wire import brine
 from txremote.wire.brine import (
-    Undumpable,
     check_end,
     dump,
     dumpable,
@@ -33,6 +32,7 @@ from txremote.wire.brine import (
     uncounted_budget,
 )
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
+from txremote.wire.undumpable import Undumpable
 
 BRISK = settings(deadline=None, max_examples=examples(100))
 
@@ -447,13 +447,6 @@ def test_what_is_mutable_or_a_subclass_goes_by_reference(value: Any) -> None:
         with pytest.raises(Undumpable, match=f"no {type(value).__name__}"):
             dump(whole)
         assert not dumpable(whole)
-
-
-def test_undumpable_is_what_rpyc_raises() -> None:
-    """RPyC raises TypeError for what brine cannot carry; so it is one here."""
-    assert issubclass(Undumpable, TypeError)
-    with pytest.raises(TypeError):
-        stock_brine.dump([])
 
 
 def test_a_frozenset_with_an_object_in_it_goes_by_reference() -> None:

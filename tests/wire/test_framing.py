@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.builds import interpreted_only
 from tests.examples import examples
 from tests.wire.stock import stock_frame, stock_payload
 from txremote.errors import NotSendable, RemoteProtocolError
@@ -401,6 +402,7 @@ class Huge(bytes):
         return 0x100000000
 
 
+@interpreted_only
 def test_a_message_over_4_gib_cannot_be_sent() -> None:
     """What 32 bits cannot say is refused, before any of it is copied."""
     with pytest.raises(NotSendable, match="4294967296 bytes"):

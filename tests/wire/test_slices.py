@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.builds import interpreted_only
 from tests.examples import examples
 from tests.wire.values import COLLIDING, VALUES, canon
 from txremote.errors import RemoteProtocolError
@@ -144,6 +145,7 @@ SHAPES: dict[str, Callable[[], bytes]] = {
 }
 
 
+@interpreted_only
 @pytest.mark.parametrize("name", SHAPES)
 def test_no_slice_has_more_work_than_it_may(name: str) -> None:
     """The greatest count of values between two steps, however they are nested."""

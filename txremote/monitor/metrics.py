@@ -19,6 +19,7 @@ from txremote.monitor.callstats import seconds_of
 from txremote.monitor.monitor import Monitor
 from txremote.monitor.rows import Overview, SlowCall
 from txremote.monitor.topics import OTHERS
+from txremote.versions import code_text
 
 try:
     from prometheus_client import CollectorRegistry
@@ -91,7 +92,12 @@ class MonitorCollector(Collector):
         yield InfoMetricFamily(
             "txremote_build",
             "Versions of this server.",
-            {"version": overview.version, "python": overview.python, "build": overview.build},
+            {
+                "version": overview.version,
+                "python": overview.python,
+                "build": overview.build,
+                "code": code_text(),
+            },
         )
         text = "Whether the server works (1), or its event loop is stuck (0)."
         yield GaugeMetricFamily("txremote_healthy", text, health.healthy)

@@ -31,11 +31,12 @@ from txremote.wire.boxing import (
     box_into,
     box_mixed_into,
 )
-from txremote.wire.brine import Undumpable, dump_int, dump_into
+from txremote.wire.brine import dump_int, dump_into
 from txremote.wire.consts import FEATURE_VALUES
 from txremote.wire.exceptions import without_addresses
 from txremote.wire.keys import LOCAL_REF_HEAD, PROMISE_HEAD, key_of_boxed, load_key
 from txremote.wire.naming import class_name, sentence, with_article
+from txremote.wire.undumpable import Undumpable
 from txremote.wire.values import ReceivedValue
 
 #: For `ReferenceTables.noted`: no key.

@@ -20,13 +20,13 @@ from txremote.wire.boxing import SENDABLE_DEPTH, VALUE_HEAD, box_into, box_value
 from txremote.wire.brine import (
     DECODING_FAILED,
     Budget,
-    Undumpable,
     check_end,
     dump_into,
     protocol_error as decoding_error,
 )
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
 from txremote.wire.naming import full_name, with_article
+from txremote.wire.undumpable import Undumpable
 
 #: Longest event by default, in bytes as it travels.
 MAX_EVENT: Final = 1 << 20

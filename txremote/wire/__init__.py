@@ -21,6 +21,7 @@ tried with literals at a prompt, and every other room builds on it.
 ``record``  what a value of a class arrives as
 ``slices``  a long payload, decoded in slices, so that a reactor may do other things between them
 ``tags``  the tags of brine: the first byte of each value, and what stands behind it
+``undumpable``  the error for what brine cannot carry
 ``value_dates``  dates, times and zones as payloads of extended values, and back
 ``value_flat``  small lists and dicts of plain values, written and read in one go
 ``value_kinds``  the kinds of extended values beside containers and records, by class and by code

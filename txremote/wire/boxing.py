@@ -27,7 +27,6 @@ from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire import consts, tags
 from txremote.wire.brine import (
     Budget,
-    Undumpable,
     _count_items,
     _too_deep,
     dump_into,
@@ -38,6 +37,7 @@ from txremote.wire.brine import (
 from txremote.wire.keys import LOCAL_REF_HEAD, BoxedReferences, key_end, unbox_promise
 from txremote.wire.limits import DEFAULT_LIMITS
 from txremote.wire.naming import class_name, with_article
+from txremote.wire.undumpable import Undumpable
 from txremote.wire.value_flat import dump_flat, flat_items, load_flat
 from txremote.wire.value_loading import load_extended
 from txremote.wire.value_shapes import is_value_class

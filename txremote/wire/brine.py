@@ -20,6 +20,7 @@ from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire import tags
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
 from txremote.wire.naming import class_name
+from txremote.wire.undumpable import Undumpable
 
 _U4 = struct.Struct("!L")
 _F8 = struct.Struct("!d")
@@ -39,10 +40,6 @@ IMMEDIATE_INTS: Final = {i: _U1[i + tags.INT_ZERO] for i in range(-48, 160)}
 # was one at the sender has no equal items, so next to no hashes coincide; and a
 # frame may hold very many small sets.
 _MOST_COLLISIONS = 16
-
-
-class Undumpable(TypeError):
-    """A value has a part that brine cannot carry, so it goes by reference."""
 
 
 class Budget:
@@ -118,7 +115,7 @@ def dump_int(value: int) -> bytes:
     if -48 <= value <= 159:
         return IMMEDIATE_INTS[value]
     try:
-        text = b"%d" % value
+        text = str(value).encode()  # compiled by mypyc, b"%d" crashes where this raises
     except ValueError:
         raise NotSendable(
             f"an int of {value.bit_length()} bits: more decimal digits than "

@@ -41,8 +41,8 @@ from txremote.wire.value_slices import SlicedReading, extended_in_slices
 T = TypeVar("T")
 Steps = Generator[None, None, T]
 
-#: How many values are decoded at a time.
-SLICE: Final = 25_000
+#: How many values are decoded at a time. No Final: tests patch it, and a compiled one would stay.
+SLICE = 25_000
 
 #: Longest payload, in bytes, that is decoded in one go: each value takes a byte at least.
 LONG: Final = 65_536

@@ -338,7 +338,7 @@ def _dump_other(item: Any, plan: Plan, depth: int, state: _Writing) -> int:
         if type(part) is memoryview:
             out.append(_bytes_head(part.nbytes))
             # whoever joins or writes the chunks takes a view as it takes bytes
-            out.append(cast(bytes, part))
+            cast("list[object]", out).append(part)
         else:
             low = min(low, _dump_items((part,), depth - 1, state))
     return low

@@ -1,0 +1,54 @@
+"""
+What setup.cfg cannot say: the compiled build, ``TXREMOTE_COMPILE=1 pip wheel .``
+
+The sources are the same. mypyc compiles the modules of the codec that are listed here; all others,
+and without the variable these too, stay interpreted. Not listed is what mypyc cannot do
+(exceptions, classes with a ``__dict__`` or made by ``object.__new__``), and what takes no time.
+
+What a listed module has to keep in mind:
+
+* An ``int`` parameter turns True into 1, and a ``bytes`` one refuses a memoryview: where values of
+  any type come, the annotation is ``object``, and ``type()`` tells them apart.
+* A ``Final`` stands in the code of others, where no test can patch it.
+* Calls take no room of Python's stack: recursion ends by a limit of its own.
+"""
+
+import os
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+COMPILED = """
+boxing brine decoder framing keys messages slices value_flat value_loading value_slices values
+""".split()
+
+# Annotations are asserted at run time, so the compiler's is the version that was tried.
+COMPILER = ["mypy==2.4.1"]
+
+
+class CompiledCode(build_ext):
+    """Builds the extensions that mypyc makes; only then is mypy imported."""
+
+    def run(self) -> None:
+        """Compile, and build what that gives."""
+        from mypyc.build import mypycify
+
+        files = [f"txremote/wire/{name}.py" for name in COMPILED]
+        options = ["--config-file=", "--follow-imports=silent", "--ignore-missing-imports"]
+        self.distribution.ext_modules = mypycify(
+            [*options, *files], opt_level="3", group_name="txremote"
+        )
+        self.swig_opts = None  # as before the first time
+        self.finalize_options()
+        super().run()
+
+
+if os.environ.get("TXREMOTE_COMPILE") == "1":
+    setup(
+        setup_requires=COMPILER,
+        cmdclass={"build_ext": CompiledCode},
+        # stands for those to come: this is no wheel for every system
+        ext_modules=[Extension("txremote.wire.brine", [])],
+    )
+else:
+    setup()
