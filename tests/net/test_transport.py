@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 import pytest_twisted
@@ -18,7 +20,7 @@ from zope.interface import implementer
 
 from tests.net.servers import LOOPBACK, Desk, endpoint_of, joined, listening, served, until
 from tests.processes import Program as Command
-from txremote import connect
+from txremote import Service, connect, exposed, stream
 from txremote.eventloop.tcp import KEEPALIVE_IDLE, USER_TIMEOUT
 from txremote.net.transport import is_tls, prepare
 from txremote.testing import MemoryTransport
@@ -49,6 +51,49 @@ class Bytes(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.heard += data
+
+
+class Album(Service):
+    """Gives streams of bytes, and reads one."""
+
+    @exposed
+    def pictures(self, count: int) -> Any:
+        return stream(_pictures(count))
+
+    @exposed
+    async def total(self, pictures: Any) -> int:
+        total = 0
+        async for picture in pictures:
+            total += len(picture)
+        return total
+
+
+def _pictures(count: int) -> Iterator[bytes]:
+    for number in range(count):
+        yield bytes([number % 251]) * (number * 7919 % 100_000)
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest_twisted.ensureDeferred
+async def test_streams_of_bytes_arrive_whole_both_ways_while_calls_go_on(compress: bool) -> None:
+    """Frames that are sent in parts, of which a socket takes a piece, and read in large reads."""
+    async with joined(Album(), config={"compress": compress}) as conn:
+        before = conn.transport.bufferSize
+        total = conn.root.total(stream(_pictures(300)))
+        number = 0
+        async for picture, expected in _zipped(conn.root.pictures(300), _pictures(300)):
+            assert picture == expected
+            number += 1
+            if number % 50 == 0:
+                await conn.root.total(stream([b"between"]))
+        assert number == 300
+        assert await total == sum(map(len, _pictures(300)))
+        assert conn.transport.bufferSize == before
+
+
+async def _zipped(ours: Any, theirs: Iterator[bytes]) -> AsyncIterator[tuple[bytes, bytes]]:
+    async for picture in ours:
+        yield picture, next(theirs)
 
 
 def _factory() -> Factory:

@@ -315,7 +315,35 @@ def test_introductions_over_tls_wait_for_the_root() -> None:
 
 
 def test_what_a_transport_needs_is_plain_by_default() -> None:
-    assert Writing() == (None,) * 5
+    assert Writing() == (None,) * 7
+
+
+@pytest.mark.parametrize("corked", [False, True])
+def test_a_long_frame_goes_in_parts_behind_what_is_gathered_where_the_transport_can(
+    corked: bool,
+) -> None:
+    box, transport = outbox()
+    written: list[list[bytes]] = []
+
+    def write(to: Any, parts: list[bytes]) -> None:
+        written.append(parts)
+        to.writeSequence(parts)
+
+    box.parts = write
+    chunk = bytes(50_000)
+    box.corked = corked
+    box.request(1, [dump("x")])
+    size = box.sized_request(2, [b"head", chunk, chunk])
+    assert len(written) == 1
+    assert written[0][2] is chunk  # and no copy of it
+    _first, second = payloads(transport)
+    assert len(second) == size
+    box.sized_request(3, [b"short"])
+    box.compress = True  # a sample is looked at first, of all of it
+    box.sized_request(4, [b"head", chunk])
+    box.uncork()
+    assert len(written) == 1
+    assert len(payloads(transport)) == 4
 
 
 # --- a peer that does not read ----------------------------------------------------

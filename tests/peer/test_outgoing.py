@@ -29,6 +29,7 @@ class Feed(Service):
         self.ends: list[str] = []
         self.gates: list[Deferred[None]] = []
         self.stream: Any = None
+        self.chunks: list[bytes] = []
 
     @contextmanager
     def _noted(self) -> Iterator[None]:
@@ -77,6 +78,10 @@ class Feed(Service):
     @exposed
     def mixed(self, kind: str) -> Any:
         return self._made(kind, [1, "two", (3.0, None), value([4, {"five": 6}]), self])
+
+    @exposed
+    def chunked(self) -> Any:
+        return stream(iter(self.chunks))
 
     @exposed
     def waiting(self) -> Any:
@@ -164,6 +169,17 @@ def test_whatever_can_travel_travels_in_a_stream(kind: str) -> None:
     settle(pair)
     assert read.items[:4] == [1, "two", (3.0, None), [4, {"five": 6}]]
     assert read.items[4] is pair.client.root
+
+
+@pytest.mark.parametrize("max_frame", [100_000, 64 << 20])
+def test_bytes_go_in_longer_messages_that_the_readers_max_frame_allows(max_frame: int) -> None:
+    pair, feed = feed_pair(max_frame=max_frame)
+    chunks = [bytes([number]) * size for number, size in enumerate([5, 40_000, 65_536, 9_000] * 20)]
+    feed.chunks = chunks
+    read = Read(pair.client.root.chunked())
+    settle(pair)
+    assert read.items == chunks
+    assert read.over.value is None
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.tcp import Connection as TCPConnection
 
 from txremote.eventloop.tcp import acknowledge, tune_keepalive
 from txremote.peer.outbox import Writing
@@ -17,6 +18,10 @@ from txremote.wire.framing import Chunk
 
 # Of a longer message the reactor sends part after part anyway.
 _SEND_AT_ONCE = 65536
+
+# Of long messages, where Twisted reads 64 KiB. So much may also wait in its buffer to be sent
+# before it says that it is full.
+_READ_AT_ONCE = 262144
 
 Turns = Callable[[Callable[[], None]], object]
 
@@ -48,6 +53,14 @@ def prepare(transport: Any) -> Writing:
     elif ITCPTransport.providedBy(transport):
         acknowledge = _acknowledge if _tune_tcp(transport) else None
     if separate is None and isinstance(transport, FileDescriptor):
+        if isinstance(transport, TCPConnection):
+            return Writing(
+                now=_write_now,
+                acknowledge=acknowledge,
+                gather=gather,
+                parts=_write_parts,
+                read=_read_long,
+            )
         return Writing(now=_write_now, acknowledge=acknowledge, gather=gather)
     return Writing(separate=separate, acknowledge=acknowledge, gather=gather)
 
@@ -93,6 +106,36 @@ def _write_now(transport: FileDescriptor, data: Chunk) -> None:
                 return
             data = data[sent:]
     transport.write(data)
+
+
+def _read_long(transport: Any, long: bool) -> None:
+    """Have it read much at once, where long messages come, or as much as ever."""
+    if long:
+        transport.bufferSize = _READ_AT_ONCE
+    else:
+        transport.__dict__.pop("bufferSize", None)
+
+
+def _write_parts(transport: Any, parts: list[bytes]) -> None:
+    """Do as `_write_now`, without putting the parts of a long frame together before."""
+    if (
+        transport.connected
+        and not transport.disconnecting
+        and not transport.dataBuffer
+        and not getattr(transport, "_tempDataBuffer", True)
+    ):
+        try:
+            sent = transport.socket.sendmsg(parts)
+        except OSError:  # nothing fits, or the reactor is to find what is wrong
+            sent = 0
+        for index, part in enumerate(parts):
+            if sent < len(part):
+                parts = [part[sent:], *parts[index + 1 :]]
+                break
+            sent -= len(part)
+        else:
+            return
+    transport.writeSequence(parts)
 
 
 def _write_long(transport: Any, data: memoryview) -> None:

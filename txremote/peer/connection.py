@@ -318,8 +318,9 @@ class Connection(protocol.Protocol):
         writing = self._prepare(self.transport)
         self.outbox.separate, self.outbox.now = writing.separate, writing.now
         self.outbox.later, self._gather = writing.later, writing.gather
+        self.outbox.parts = writing.parts
         dialled = self.knows_peer
-        self._receiver.acknowledge = writing.acknowledge
+        self._receiver.acknowledge, self._receiver.read = writing.acknowledge, writing.read
         timeouts = NO_TIMEOUTS
         if self._clock is not None:
             timeouts = ConnectionTimeouts(self, self._clock, self.config)
@@ -497,6 +498,10 @@ class Connection(protocol.Protocol):
         if self.streams is None:
             self.streams = Streams(self)
         return self.streams
+
+    def read_streams(self, begin: bool) -> None:
+        """Have streams of the peer's read from now on, or none any more."""
+        self._receiver.read_streams(begin)
 
     def open_stream(self, reference: RemoteReference, keeps: bool) -> IncomingStream:
         """Begin to read a stream or subscription of the peer's, for `txremote.refs.reading`."""

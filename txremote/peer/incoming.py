@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 #: Items and bytes of credit that one stream has at most, and the bytes of all of a connection.
 MOST_ITEMS: Final = 8192
-MOST_BYTES: Final = 1 << 20
+MOST_BYTES: Final = 2 << 20
 ALL_BYTES: Final = 8 << 20
 #: The bytes of credit of one stream at least.
 LEAST_BYTES: Final = 8 << 10
@@ -233,9 +233,13 @@ class Streams:
     def open(self, reference: object, keeps: bool) -> Incoming:
         """Ask for a stream of the peer's; see `txremote.refs.reading.stream_items`."""
         number = next(self._numbers)
-        window = max(LEAST_BYTES, min(MOST_BYTES, (ALL_BYTES - self._windows) // 4))
+        # a message has no more than is left of it, and an item
+        longest = self.connection.config.limits.max_frame // 2
+        window = max(LEAST_BYTES, min(MOST_BYTES, (ALL_BYTES - self._windows) // 4, longest))
         incoming = self.incoming[number] = Incoming(self, number, window, keeps)
         self._windows += window
+        if len(self.incoming) == 1:
+            self.connection.read_streams(True)
         incoming.ask(reference)
         return incoming
 
@@ -244,6 +248,8 @@ class Streams:
         incoming = self.incoming.pop(number, None)
         if incoming is not None:
             self._windows -= incoming.window
+            if not self.incoming:
+                self.connection.read_streams(False)
 
     def receive(self, args: object, size: int) -> None:
         """Take in ITEMS. Those of a stream that was left are dropped."""

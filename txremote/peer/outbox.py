@@ -41,13 +41,16 @@ from txremote.peer.memory_budget import MemoryShare
 from txremote.peer.ports import BackpressurePort, ClosingPort
 from txremote.wire.brine import dump_int
 from txremote.wire.consts import MSG_REPLY
-from txremote.wire.framing import FRAME_HEAD, Chunk, compress_frame, frame_chunks
+from txremote.wire.framing import FRAME_HEAD, Chunk, compress_frame, frame_chunks, frame_head
 from txremote.wire.messages import Dialect, reply_head
 
 # How much is gathered before it goes to the transport. A syscall for each batch
 # costs little by then, and what the peer does not take is counted early.
 _BATCH_FRAMES = 32
 _BATCH_BYTES = 1 << 18
+
+# From so many bytes on a frame is written in parts, where that can be done.
+_IN_PARTS = 32 << 10
 
 # Bytes of events that may wait for a transport beside what it has: many may be published in a
 # turn of the reactor, and none of them is dropped for that.
@@ -70,6 +73,9 @@ class Writing(NamedTuple):
         later: Calls a function in the loop's next turn. Given where ``write`` sends at once: of
             the messages of one turn the first is, and the others go out together.
         gather: Calls a function in the loop's next turn, for peers whose messages are gathered.
+        parts: Writes a long frame that is there in parts, and sends what can be sent at once; so
+            they need not be put together.
+        read: Has a transport read as much at once as is good for long messages, or else as ever.
     """
 
     separate: Callable[[bytes], None] | None = None
@@ -77,6 +83,8 @@ class Writing(NamedTuple):
     acknowledge: Callable[[Any], object] | None = None
     later: Callable[[Callable[[], None]], object] | None = None
     gather: Callable[[Callable[[], None]], object] | None = None
+    parts: Callable[[Any, list[bytes]], None] | None = None
+    read: Callable[[Any, bool], None] | None = None
 
 
 class OutboxOwner(Protocol):
@@ -124,6 +132,7 @@ class Outbox:
         "gathers",
         "later",
         "now",
+        "parts",
         "pressing",
         "separate",
         "share",
@@ -146,6 +155,7 @@ class Outbox:
         self.separate: Callable[[bytes], None] | None = None
         self.now: Callable[[Any, Chunk], None] | None = None
         self.later: Callable[[Callable[[], None]], object] | None = None
+        self.parts: Callable[[Any, list[bytes]], None] | None = None
         self._written = False  # whether one was sent since the last `uncork`
         self.gathers = False  # whether none is sent before the loop's next turn
         self._patience = 0  # in how many more turns, below zero for ever
@@ -279,13 +289,17 @@ class Outbox:
         else:
             self.write(frame_chunks(self.dialect.request + dump_int(number), body))
 
-    def sized_request(self, number: int, body: Sequence[Chunk]) -> int:
+    def sized_request(self, number: int, body: Sequence[bytes]) -> int:
         """Write a request, and return how long its message is. Raises as `request` does."""
         dialect = self.dialect
         assert dialect is not None  # the peer has asked for it
         head = dialect.request + dump_int(number)
-        self.write(frame_chunks(head, body))
-        return len(head) + sum(map(len, body))
+        size = len(head) + sum(map(len, body))
+        if size > _IN_PARTS and self.parts is not None and not self.compress:
+            self._write_parts(self.parts, [frame_head(size) + head, *body, b"\n"], size + 6)
+        else:
+            self.write(frame_chunks(head, body))
+        return size
 
     @property
     def has_room(self) -> bool:
@@ -381,6 +395,22 @@ class Outbox:
             self._transport.write(bytes(frame))
         if self.full and not full:
             self._count(len(frame))
+
+    def _write_parts(
+        self, write: Callable[[Any, list[bytes]], None], parts: list[bytes], size: int
+    ) -> None:
+        """Write a long frame of so many bytes, which is there in parts."""
+        if self._transport is None:
+            return
+        corked = self.corked
+        self.uncork()  # what comes before it
+        self.corked = corked
+        full = self.full
+        if full and not self._room_for(size):
+            return
+        write(self._transport, parts)
+        if self.full and not full:
+            self._count(size)
 
     def _room_for(self, size: int) -> bool:
         """Count a frame for a peer that does not read; tell whether it may wait for it."""

@@ -53,6 +53,9 @@ _log = logger_for("call")
 
 #: Bytes after which a message is full, and the most items of one.
 FULL: Final = 48 << 10
+#: The same for items that are bytes of some length: to take these in is to copy them.
+FULL_OF_BYTES: Final = 512 << 10
+LONG_BYTES: Final = 4096
 MOST_ITEMS: Final = 2048
 
 # Seconds for which items are gathered, and for which a stream goes on in one turn.
@@ -64,6 +67,7 @@ _MOST_AT_ONCE: Final = 512
 _ITEMS: Final = request_head(HANDLE_ITEMS)
 _SAMPLE: Final = 8  # so many of many items are weighed
 _SIZED: Final = frozenset({str, bytes})
+_BYTES: Final = {bytes}
 
 
 class Taken(NamedTuple):
@@ -75,20 +79,28 @@ class Taken(NamedTuple):
         over: Whether there are no more.
         error: What it raised behind them.
         waits: The steps of the next, where it is to be waited for, and what these wait for.
+        weight: About how many bytes a plain iterator's items take.
     """
 
     items: list[Any]
     over: bool = False
     error: BaseException | None = None
     waits: tuple[Any, object] | None = None
+    weight: int = 0
 
 
 def _weight(items: list[Any]) -> int:
     """Return about how many bytes some items take."""
+    if items and type(items[-1]) is bytes and set(map(type, items)) == _BYTES:
+        return 5 * len(items) + sum(map(len, items))
     if len(items) > 2 * _SAMPLE:  # small ones, since there are so many
         every = len(items) // _SAMPLE
         return sum(map(_weight_of, items[::every])) * every
     return sum(map(_weight_of, items))
+
+
+def _is_long(item: object) -> bool:
+    return type(item) is bytes and len(item) >= LONG_BYTES
 
 
 def _first_full(items: list[Any], full: int) -> int:
@@ -182,6 +194,8 @@ class Outgoing:
         self._size = size
         self._most = MOST_ITEMS if source.chunk is None else min(source.chunk, MOST_ITEMS)
         self._at_once = 1
+        self._each = 1  # the bytes of an item, about, as those were that came last
+        self._long = False  # whether they were bytes of some length
         self._sent = 0
         self._sent_size = 0
         self._ended = False  # whether the source has no more, or has raised
@@ -275,6 +289,10 @@ class Outgoing:
 
     # -- sending
 
+    def _full(self) -> int:
+        """Return how many bytes of items make a message full."""
+        return min(FULL_OF_BYTES if self._long else FULL, self._size)
+
     def _send(self, items: list[Any]) -> None:
         """Send items in one message; one by one where not all of them can be sent."""
         connection = self._connection
@@ -334,10 +352,12 @@ class Outgoing:
             if type(stepping) is Outcome:  # of a thread
                 stepping = stepping.value
             items = stepping.items
-            while len(items) > 1 and _weight(items) > 2 * (full := min(FULL, self._size)):
+            weight = stepping.weight
+            while len(items) > 1 and weight > 2 * (full := self._full()):
                 first = _first_full(items, full)  # they have become longer
                 self._send(items[:first])
                 items = items[first:]
+                weight = _weight(items)
                 await self._room()
             self._send(items)
             if stepping.over:
@@ -358,29 +378,28 @@ class Outgoing:
         items: list[Any] = []
         token = current.set(self._call)
         most = min(self._most, self._items)
-        full = min(FULL, self._size)
         weight = 0
         began = then = perf_counter()
         try:
-            while len(items) < most and weight < full and then - began < _SLICE:
+            while len(items) < most and weight < (full := self._full()) and then - began < _SLICE:
                 had = len(items)
-                asked = min(self._at_once, most - had)
+                asked = min(self._at_once, most - had, 1 + (full - weight) // self._each)
                 items.extend(islice(source, asked))
+                added = _weight(items[had:] if had else items)
+                weight += added
                 if len(items) - had < asked:
-                    return Taken(items, True)
+                    return Taken(items, True, weight=weight)
                 now = perf_counter()
                 if now - then < _QUICK:
                     self._at_once = min(2 * self._at_once, _MOST_AT_ONCE)
                 else:
                     self._at_once = max(1, self._at_once // 4)
                 then = now
-                added = _weight(items[had:] if had else items)
-                if added > full:
-                    self._at_once = 1
-                weight += added
-            return Taken(items)
+                self._each = 1 + added // asked
+                self._long = _is_long(items[-1])
+            return Taken(items, weight=weight)
         except BaseException as error:  # it is the peer's to see, whatever it is
-            return Taken(items, True, error)
+            return Taken(items, True, error, weight=_weight(items))
         finally:
             current.reset(token)
 
@@ -393,6 +412,7 @@ class Outgoing:
         while True:
             await self._room()
             taken = context.run(self._take_ready, source, ready, context)
+            self._long = bool(taken.items) and _is_long(taken.items[-1])
             try:
                 self._send(taken.items)
             except NotSendable:
@@ -419,8 +439,8 @@ class Outgoing:
     def _take_ready(self, source: Any, items: list[Any], context: Context) -> Taken:
         """Take what an asynchronous iterator gives without waiting."""
         most = min(self._most, self._items)
-        full = min(FULL, self._size)
-        weight = _weight(items) if items else 0
+        full = self._full()
+        weight = _weight(items)
         until = perf_counter() + _SLICE
         advance: Callable[[], Any] = source.__anext__
         if not self._sent and not items:  # it may begin, and is to be closed in this context

@@ -152,6 +152,9 @@ class BackpressurePort(Protocol):
 class StreamsPort(Protocol):
     """A connection's streams (`txremote.peer.incoming.Streams`)."""
 
+    def receive(self, args: object, size: int) -> None:
+        """Take in a message of items, of so many bytes."""
+
     def lost(self, number: object, error: RemoteProtocolError) -> None:
         """Fail a stream of which a message could not be read."""
 

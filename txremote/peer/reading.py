@@ -27,6 +27,7 @@ from txremote.wire.decoder import MessageDecoder
 from txremote.wire.exceptions import load_exception
 from txremote.wire.framing import Oversize
 from txremote.wire.limits import Limits
+from txremote.wire.long_items import LongItems
 from txremote.wire.messages import Dialect, open_envelope, peek, pushed_number, sniff
 
 
@@ -85,6 +86,12 @@ class MessageReader:
             return
         self._stream_lost(data, kind, pos, lost)
         self._call_lost(kind, number, sender, lost)
+
+    def items_received(self, message: LongItems) -> None:
+        """Take in a message of a stream's items."""
+        streams = self._inbound.connection.streams
+        if streams is not None:
+            streams.receive((message.number, message.items), message.size)
 
     def received_in_slices(self, held: list[bytes]) -> Iterator[None]:
         """

@@ -24,14 +24,13 @@ from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.ports import ConnectionPort, Stream
 from txremote.peer.reading import MessageReader
 from txremote.refs import forks
-from txremote.wire.framing import FrameReader, Oversize, Packed
+from txremote.wire.framing import FrameReader, Oversize, Packed, Payload
 from txremote.wire.limits import Limits
+from txremote.wire.long_items import LongItems
 from txremote.wire.slices import LONG
 
-_Payload = bytes | Oversize | Packed
 
-
-def _taken(held: list[_Payload]) -> Iterator[_Payload]:
+def _taken(held: list[Payload]) -> Iterator[Payload]:
     """Give what is in a list, which then has it no more."""
     while held:
         yield held.pop()
@@ -55,6 +54,7 @@ class Receiver:
     Attributes:
         acknowledge: Has TCP acknowledge at once what was read; None where that is not
             needed, or cannot be done.
+        read: Has the transport read more at once, or as much as ever; None where it cannot.
     """
 
     __slots__ = (
@@ -66,6 +66,7 @@ class Receiver:
         "_reader",
         "_released",
         "acknowledge",
+        "read",
         "share",
     )
 
@@ -87,12 +88,20 @@ class Receiver:
         self._released = released
         self._backlog: Backlog | None = None  # while a long message is read
         self.acknowledge: Callable[[Stream], object] | None = None
+        self.read: Callable[[Stream, bool], None] | None = None
         self.share: MemoryShare | None = None
 
     def allow(self, limits: Limits) -> None:
         """Read by these limits from the next message on."""
         self._reader.allow(limits)
         self._messages.allow(limits)
+
+    def read_streams(self, begin: bool) -> None:
+        """Read streams of the peer's from now on, or none any more."""
+        dialect = self._outbox.dialect
+        self._reader.items = dialect.request if begin and dialect is not None else None
+        if self.read is not None and self._connection.state is not CLOSED:
+            self.read(self._connection.stream, begin)
 
     @property
     def at_boundary(self) -> bool:
@@ -124,11 +133,13 @@ class Receiver:
                 if type(payload) is bytes:
                     size += len(payload)
                     if size > LONG and connection.executor.turns is not None:
-                        held: list[_Payload] = [payload]
+                        held: list[Payload] = [payload]
                         del payload  # it is let go as soon as it is decoded
                         self._read_later(held, payloads)
                         break
                     self._messages.payload_received(payload)
+                elif type(payload) is LongItems:
+                    self._messages.items_received(payload)
                 elif type(payload) is Packed:
                     self._read_later([payload], payloads)
                     break
@@ -154,7 +165,7 @@ class Receiver:
 
     # -- long messages
 
-    def _read_later(self, first: list[_Payload], others: Iterable[_Payload]) -> None:
+    def _read_later(self, first: list[Payload], others: Iterable[Payload]) -> None:
         """Read a message, which is taken out of its list, and others in the turns to come."""
         turns = self._connection.executor.turns
         assert turns is not None
@@ -167,7 +178,7 @@ class Receiver:
             self._connection.stream.pauseProducing()
             turns.add(partial(self._read_in_turn, backlog))
 
-    def _steps(self, payloads: Iterator[_Payload]) -> Iterator[None]:
+    def _steps(self, payloads: Iterator[Payload]) -> Iterator[None]:
         while True:
             size = 0
             for payload in payloads:
@@ -175,6 +186,9 @@ class Receiver:
                     return
                 if type(payload) is Packed:
                     payload = yield from payload.steps  # noqa: PLW2901
+                if type(payload) is LongItems:
+                    self._messages.items_received(payload)
+                    continue
                 if type(payload) is not bytes:
                     assert isinstance(payload, Oversize)
                     self._messages.oversize_received(payload)

@@ -14,6 +14,7 @@ tried with literals at a prompt, and every other room builds on it.
 ``framing``  a stream of bytes to payloads, and payloads to frames
 ``keys``  the encodings of id packs, by which references are known
 ``limits``  how much a peer may ask this side to read, inflate, nest or count
+``long_items``  items of a stream that are long bytes, cut out of the reads they came in
 ``messages``  payloads to requests, replies and exceptions, in three dialects
 ``naming``  the names of objects and classes, found without asking the objects
 ``pages``  memory for long frames: pages of the system's own, huge ones where there are

@@ -28,10 +28,11 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
+from txremote.wire.long_items import LongItems, Part, long_items
 from txremote.wire.pages import joined
 from txremote.wire.slices import Steps, in_one_go
 
@@ -91,6 +92,10 @@ class Packed:
         self.steps = steps
 
 
+#: What a frame has.
+Payload = bytes | Oversize | Packed | LongItems
+
+
 class FrameReader:
     """
     Turns a stream of bytes into payloads.
@@ -100,15 +105,18 @@ class FrameReader:
         room: Gives how long an inflated payload may be besides and why, where that is limited.
         skipping: How many bytes of a dropped frame are still to come.
         in_steps: Whether a payload that may inflate to many MiB is given as a `Packed`.
+        items: What a request begins with, while streams of the peer's are read: a long message of
+            items that are bytes is given as a `LongItems` then.
     """
 
-    __slots__ = ("_chunks", "_limits", "_missing", "held", "in_steps", "room", "skipping")
+    __slots__ = ("_chunks", "_limits", "_missing", "held", "in_steps", "items", "room", "skipping")
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
         self.room: Callable[[], tuple[int, str] | None] | None = None
         self.in_steps = False
-        self._chunks: list[bytes | bytearray] = []  # the start of an unfinished frame
+        self.items: bytes | None = None
+        self._chunks: list[Part] = []  # the start of an unfinished frame
         self.held = 0  # how many bytes that is
         self._missing = 0  # bytes until something can be made of it, 0: not known
         self.skipping = 0  # bytes of a dropped frame still to come
@@ -122,7 +130,7 @@ class FrameReader:
         """Read by other limits from the next bytes on."""
         self._limits = limits
 
-    def feed(self, data: bytes) -> Iterable[bytes | Oversize | Packed]:
+    def feed(self, data: bytes) -> Iterable[Payload]:
         """
         Give the payloads that a read completes, in order.
 
@@ -138,37 +146,43 @@ class FrameReader:
                 return (data[5:-1],)
         return self._feed(data)
 
-    def _feed(self, data: bytes) -> Iterator[bytes | Oversize | Packed]:
+    def _feed(self, data: bytes) -> Iterator[Payload]:
+        begin = 0
         if self.skipping:
             if self.skipping >= len(data):
                 self.skipping -= len(data)
                 return
-            data = data[self.skipping :]
-            self.skipping = 0
+            begin, self.skipping = self.skipping, 0
         if self.held:
-            self._gather(data)
-            if self.held < self._missing:
+            needed = self._missing - self.held
+            if needed > len(data):
+                self._gather(data)
                 return
-            if self._missing > _COALESCE and self.held == self._missing:
+            if self._missing > _COALESCE:
+                begin = needed
+                self._chunks.append(data if needed == len(data) else memoryview(data)[:needed])
                 yield self._take_long()
-                return
-            data = b"".join(self._chunks)
-            self._chunks = []
-            self.held = 0
-        yield from self._split(data)
+            else:
+                data = b"".join((*self._chunks, data))
+                self._chunks = []
+                self.held = 0
+        if begin < len(data):
+            yield from self._split(data, begin)
 
-    def _take_long(self) -> bytes | Oversize | Packed:
+    def _take_long(self) -> Payload:
         """Give the one long frame that the chunks make up exactly, copied once."""
-        chunks: list[Any] = self._chunks
+        chunks = self._chunks
         self._chunks = []
         self.held = 0
-        head = bytes(chunks[0][:5])
-        tail = chunks[-1][-1]
+        length, flag = _unpack_header(chunks[0])
+        if chunks[-1][-1] != _NEWLINE:
+            raise _no_newline(length)
+        if self.items is not None and not flag:
+            found = long_items(chunks, 5, length, self.items)
+            if found is not None:
+                return found
         chunks[0] = memoryview(chunks[0])[5:]
         chunks[-1] = memoryview(chunks[-1])[:-1]
-        length, flag = _unpack_header(head)
-        if tail != _NEWLINE:
-            raise _no_newline(length)
         payload = b"".join(chunks)
         return self._inflate(payload) if flag else payload
 
@@ -182,8 +196,7 @@ class FrameReader:
         else:
             self._chunks.append(data)
 
-    def _split(self, data: bytes) -> Iterator[bytes | Oversize | Packed]:
-        pos = 0
+    def _split(self, data: bytes, pos: int) -> Iterator[Payload]:
         size = len(data)
         max_frame = self._limits.max_frame
         while size - pos >= 5:
@@ -210,17 +223,27 @@ class FrameReader:
                 break
             if data[end] != _NEWLINE:
                 raise _no_newline(length)
+            if length > _COALESCE and self.items is not None and not flag:
+                found = long_items((data,), pos + 5, length, self.items)
+                if found is not None:
+                    yield found
+                    pos = end + 1
+                    continue
             payload = data[pos + 5 : end]
             yield self._inflate(payload) if flag else payload
             pos = end + 1
         if pos < size:
-            self._keep(data[pos:] if pos else data)
+            self._keep(data, pos)
 
-    def _keep(self, rest: bytes) -> None:
+    def _keep(self, data: bytes, pos: int) -> None:
+        """Keep the start of a frame: what stands behind a position."""
+        self.held = held = len(data) - pos
+        # a view keeps all of the read, so not of a small part of one
+        long = held > _COALESCE // 4 and 2 * held > len(data)
+        rest = memoryview(data)[pos:] if long else data[pos:]
         self._chunks = [rest]
-        self.held = len(rest)
         self._missing = 5
-        if self.held >= 5:
+        if held >= 5:
             length, _flag = _unpack_header(rest, 0)
             too_long = length > self._limits.max_frame
             self._missing = 5 + min(length, HEAD_SIZE) if too_long else 6 + length
@@ -283,6 +306,18 @@ def frame(payload: bytes) -> bytes:
     return bytes(frame_chunks(payload, []))
 
 
+def frame_head(size: int) -> bytes:
+    """
+    Return what stands before an uncompressed payload of so many bytes.
+
+    Raises:
+        NotSendable: it is longer than 32 bits can say.
+    """
+    if size > 0xFFFFFFFF:
+        raise _too_long(size)
+    return _pack_header(size, 0)
+
+
 def frame_chunks(head: bytes, chunks: Sequence[Chunk]) -> Chunk:
     """
     Return the payload of a head and some chunks as one uncompressed frame, copied once: a
@@ -297,9 +332,7 @@ def frame_chunks(head: bytes, chunks: Sequence[Chunk]) -> Chunk:
     for chunk in chunks:
         size += len(chunk)
     if size > LONG_FRAME:
-        if size > 0xFFFFFFFF:
-            raise _too_long(size)
-        return joined((_pack_header(size, 0), head, *chunks, b"\n"), size + 6)
+        return joined((frame_head(size), head, *chunks, b"\n"), size + 6)
     return b"".join((_pack_header(size, 0), head, *chunks, b"\n"))
 
 

@@ -1,0 +1,100 @@
+"""
+Long bytes of a stream, cut out of the reads they came in: the same items as the decoder gives.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from tests.examples import examples
+from txremote.wire.boxing import VALUE_HEAD
+from txremote.wire.brine import dump, dump_int
+from txremote.wire.consts import HANDLE_CREDIT, HANDLE_ITEMS
+from txremote.wire.framing import FrameReader, compress_frame, frame
+from txremote.wire.limits import Limits
+from txremote.wire.long_items import LongItems
+from txremote.wire.messages import DIALECT_5, DIALECT_6, Dialect, request_head
+
+LONG = bytes(range(256)) * 300
+
+
+def message(
+    items: Any, number: Any = 3, request: int = 200, dialect: Dialect = DIALECT_6, handler: int = 0
+) -> bytes:
+    """Return the payload of an ITEMS."""
+    head = request_head(handler or HANDLE_ITEMS)
+    return dialect.request + dump_int(request) + head + VALUE_HEAD + dump((number, items))
+
+
+def read(stream: bytes, cuts: list[int], dialect: Dialect = DIALECT_6) -> list[Any]:
+    """Read frames that come in parts, as a side that reads streams."""
+    reader = FrameReader(Limits(max_frame=1 << 22))
+    reader.items = dialect.request
+    ends = [*sorted(cut % len(stream) for cut in cuts), len(stream)]
+    found: list[Any] = []
+    begin = 0
+    for end in ends:
+        if end > begin:
+            found += reader.feed(stream[begin:end])
+            begin = end
+    assert reader.at_boundary
+    return found
+
+
+@given(
+    sizes=st.lists(st.integers(256, 120_000), min_size=1, max_size=9),
+    number=st.integers(0, 1 << 40),
+    request=st.integers(0, 1 << 40),
+    dialect=st.sampled_from([DIALECT_5, DIALECT_6]),
+    cuts=st.lists(st.integers(0, 1 << 22), max_size=8),
+)
+@settings(max_examples=examples(150), deadline=None)
+def test_items_are_the_same_wherever_the_reads_are_cut(
+    sizes: list[int], number: int, request: int, dialect: Dialect, cuts: list[int]
+) -> None:
+    items = tuple((bytes([size % 251]) + LONG * 2)[:size] for size in sizes)
+    payload = message(items, number, request, dialect)
+    stream = frame(b"before") + frame(payload) + frame(b"between") + frame(payload)
+    before, first, between, second = read(stream, cuts, dialect)
+    assert (before, between) == (b"before", b"between")
+    for found in (first, second):
+        if len(payload) > 65536:
+            assert found == LongItems(number, items, len(payload))
+            assert all(type(item) is bytes for item in found.items)
+        else:
+            assert found == payload
+
+
+OTHERS = {
+    "other items": message((LONG, "text")),
+    "short ones": message((LONG, b"short")),
+    "a number that is a text": message((LONG,), "3"),
+    "no tuple": message(LONG),
+    "more than one says": message((LONG,)) + b"!",
+    "fewer than there should be": message((LONG, LONG))[: -len(LONG) - 5],
+    "an item that ends too early": message((LONG, LONG))[:-1],
+    "another request": message((LONG,), handler=HANDLE_CREDIT),
+    "another dialect": message((LONG,), dialect=DIALECT_5),
+    "many items": message((bytes(300),) * 300),
+    "a length of 4 GiB": message((LONG,)).replace(struct.pack("!L", len(LONG)), b"\xff" * 4),
+}
+
+
+@pytest.mark.parametrize("payload", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("cuts", [[], [30], [33], [40_000], range(10, 60)])
+def test_what_is_another_message_is_left_to_the_decoder(payload: bytes, cuts: Any) -> None:
+    assert read(frame(payload), list(cuts)) == [payload]
+
+
+def test_what_is_compressed_is_left_to_the_decoder() -> None:
+    payload = message((bytes(100_000),))
+    assert read(compress_frame(frame(payload)), [20]) == [payload]
+
+
+def test_a_side_that_reads_no_stream_gets_payloads() -> None:
+    payload = message((LONG,))
+    assert list(FrameReader().feed(frame(payload))) == [payload]
