@@ -48,6 +48,21 @@ def test_a_daemon_begins_with_news_and_may_be_told_more() -> None:
     assert passing(CLIENTS)[0] == "debug"
 
 
+@pytest.mark.parametrize("debugging", [False, True])
+def test_another_process_takes_the_levels_of_this_one(debugging: bool) -> None:
+    """Those from before everything was debugged, too, for when that ends; an unknown namespace."""
+    levels.begin(False, "txremote.test.call=error")
+    if debugging:
+        levels.toggle_debug()
+    told, now = levels.told(), str(levels)
+    levels.reset()
+    levels.take([*told[0], "txremote.not_imported=warn"], told[1])
+    if debugging:
+        assert str(levels) == now == "debug"
+        assert not levels.toggle_debug()
+    assert str(levels) == "info, txremote.not_imported=warn, txremote.test.call=error"
+
+
 def test_debugging_is_turned_on_and_off() -> None:
     """What was set before is back then; setting a level meanwhile stands."""
     levels.begin(False, "txremote.test.call=error")

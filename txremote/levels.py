@@ -13,6 +13,7 @@ changes it while it runs, by ``txremote log-level`` or by SIGUSR2.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.logger import (
@@ -99,6 +100,18 @@ class Levels:
             return True
         self._become(before)
         return False
+
+    def told(self) -> tuple[list[str], bool]:
+        """Return what `take` needs to have the same levels in another process."""
+        now = self._set if self._before is None else self._before
+        return [f"{name}={level.name}" for name, level in now.items()], self._before is not None
+
+    def take(self, written: Iterable[str], debugging: bool) -> None:
+        """Have the levels that another process has told, and all debugged if it does that."""
+        wanted = (each.rpartition("=") for each in written)
+        self._become({name: LogLevel.levelWithName(level) for name, _equals, level in wanted})
+        if debugging:
+            self.toggle_debug()
 
     def _become(self, wanted: dict[str, NamedConstant]) -> None:
         self._set = wanted

@@ -112,7 +112,10 @@ class Hosting(MultiService):
 
     Attributes:
         monitor: The `Monitor` that watches all of it.
+        levels_told: How much is logged, if another process has told it (`Levels.told`).
     """
+
+    levels_told: tuple[list[str], bool] | None = None
 
     def __init__(
         self, resolved: Resolved, reactor: IReactorCore, operators_ask: Asked | None = None
@@ -236,6 +239,8 @@ class Hosting(MultiService):
         # before the pools do so, which stop with the reactor as well
         self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
         levels.begin(self._plan.verbose, *self._plan.log_level)
+        if self.levels_told is not None:
+            levels.take(*self.levels_told)
         if self._pools:
             set_default_pool(self._pools[0])
         try:

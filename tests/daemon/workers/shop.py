@@ -7,6 +7,7 @@ import time
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
 from txremote import Service, exposed
 
@@ -44,6 +45,22 @@ class Shop(Service):
         while time.process_time() < end:
             pass
         return os.getpid()
+
+    @exposed
+    def loop(self) -> tuple[str, str]:
+        """Return the names of its reactor and of the module of its asyncio loop."""
+        from twisted.internet import reactor
+
+        loop = type(getattr(reactor, "_asyncioEventloop", None))
+        return type(reactor).__name__, loop.__module__
+
+    @exposed
+    def break_down(self) -> None:
+        """Log a failure, as programs do."""
+        try:
+            raise KeyError("no tea")
+        except KeyError:
+            Logger("shop").failure("the shop is closed")
 
     @exposed
     def fail(self) -> None:

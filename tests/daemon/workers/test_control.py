@@ -57,6 +57,10 @@ class Both:
         """Called by the supervisor."""
         self.told.append("keep")
 
+    def take_levels(self, written: list[str], debugging: bool) -> None:
+        """Called by the supervisor."""
+        self.told.append((written, debugging))
+
     def do(self, name: str, arguments: list[Any]) -> object:
         """Called by the supervisor."""
         if name == "task_output":
@@ -79,7 +83,9 @@ async def test_each_side_reaches_the_other_and_the_end_is_told() -> None:
     await worker.last_report(report())
     await control.accept(False)
     await control.keep()
-    assert both.told == ["ready", (3, [line]), (both, report()), False, "keep"]
+    await control.take_levels((["txremote=warn"], True))
+    ends = [False, "keep", (["txremote=warn"], True)]
+    assert both.told == ["ready", (3, [line]), (both, report()), *ends]
     assert await control.report() == report()
     assert await control.do("log_level", "debug", None) == ["log_level", "debug", None]
     with pytest.raises(KeyError):

@@ -12,7 +12,10 @@ from twisted.internet import reactor
 
 from txremote.daemon.workers.launch import InheritedSockets, Launch, received, words_of
 
-LAUNCH = Launch(2, 7, {"service": "shop.Shop", "listen": ["tcp:1"]}, "/a", "/b", "r", ("tcp:1",))
+LEVELS = ["txremote=warn"], True
+LAUNCH = Launch(
+    2, 7, {"service": "shop.Shop", "listen": ["tcp:1"]}, "/a", "/b", "r", ("tcp:1",), LEVELS, "m:L"
+)
 
 
 def test_what_is_written_is_what_is_read() -> None:

@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from tests.daemon.workers.made_up import report, row
 from txremote.daemon.workers.monitor import FRESH, WorkersMonitor
 from txremote.daemon.workers.reports import Report, Totals
+from txremote.levels import levels
 from txremote.monitor.health import STUCK_AFTER
 from txremote.monitor.metrics import exposition
 from txremote.monitor.rows import ConnectionRow, ListenerRow, Overview, TopicRow
@@ -28,6 +29,10 @@ class Worker:
         self.told = told
         self.done: list[Any] = []
         self.control = self
+
+    def tell_levels(self) -> None:
+        """Note the levels of the moment."""
+        self.done.append(levels.told())
 
     def report(self) -> Deferred[Report]:
         """Answer, or do not."""
@@ -146,6 +151,21 @@ def test_what_an_operator_does_is_done_by_the_worker_that_has_it() -> None:
     with pytest.raises(PermissionError):
         monitor.close_connection(2_000_001, by="ann")
     monitor.stopService()
+
+
+def test_levels_of_the_log_are_told_to_all_workers() -> None:
+    """Set or toggled; an operator who only asks changes nothing."""
+    one, two = Worker(1, told(2)), Worker(2, told(5))
+    monitor, _clock = watching(one, two)
+    try:
+        levels.begin(False)
+        assert monitor.log_level("txremote.call=warn", by="ann") == "info, txremote.call=warn"
+        monitor.toggle_debug()
+    finally:
+        levels.reset()
+        monitor.stopService()
+    written = ["txremote=info", "txremote.call=warn"]
+    assert one.done == two.done == [(written, False), (written, True)]
 
 
 def test_points_of_the_plots_are_those_of_all_workers() -> None:

@@ -8,12 +8,13 @@ import os
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.task import Clock
 
 from tests.daemon.workers.test_crew import Stage
 from txremote.daemon.workers.process import Phase, WorkerProcess
-from txremote.levels import Logger
+from txremote.levels import Logger, levels
 
 
 @pytest.fixture
@@ -37,6 +38,31 @@ def test_what_it_prints_is_logged_line_by_line(said: list[str]) -> None:
     worker.childDataReceived(2, b"x" * 20_000)
     worker.processEnded(None)  # type: ignore[arg-type]
     assert said == ["one", "\ufffd", "two", "x" * 20_000, "three"]
+
+
+def test_it_is_told_the_levels_of_the_log_that_it_does_not_have_yet() -> None:
+    """They may have been set while it started, when nothing could be told to it."""
+    taken: list[object] = []
+
+    class Control:
+        def take_levels(self, told: object) -> Deferred[None]:
+            taken.append(told)
+            return Deferred()
+
+        def when_lost(self) -> Deferred[BaseException]:
+            return Deferred()
+
+    worker = Stage(1).made[0]
+    try:
+        levels.begin(False)
+        worker._told, worker.control = levels.told(), None  # as at its start
+        levels.change("warn")
+        worker.tell_levels()
+        worker._connected(Control())  # type: ignore[arg-type]
+        worker.tell_levels()
+    finally:
+        levels.reset()
+    assert taken == [(["txremote=warn"], False)]
 
 
 def test_it_is_signalled_only_while_it_is_there() -> None:

@@ -4,16 +4,20 @@ The log of a worker, as its supervisor writes it.
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import LogLevel, formatEvent, globalLogPublisher
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher, textFileLogObserver
 from twisted.python.failure import Failure
 
 from txremote.daemon.workers.relay import MOST, Relay, line_of, write_line
 from txremote.daemon.workers.reports import LogLine
+from txremote.jsonlog import observer_to
+from txremote.monitor.recentlog import RecentLog
 
 
 class Supervisor:
@@ -51,7 +55,8 @@ def test_an_event_keeps_its_text_its_level_and_its_plain_fields() -> None:
     except KeyError:
         failure = Failure()
     line = line_of(event("{what} of {peer}", what=3, peer=peer, log_failure=failure, it=object()))
-    assert line.text.startswith("3 of ") and "KeyError: 'gone'" in line.text
+    assert line.text.startswith("3 of ") and "gone" not in line.text
+    assert line.error == "'gone'" and line.traceback == failure.getTraceback()
     assert line.level == "warn" and line.namespace == "txremote"
     assert line.fields == {"what": 3, "peer": "127.0.0.1:5"}
 
@@ -105,3 +110,24 @@ def test_a_line_is_written_with_the_workers_number() -> None:
     assert formatEvent(found) == "worker 2: it {failed}"
     assert (found["worker"], found["n"], found["log_time"]) == (2, 1, 1.5)
     assert found["log_level"] is LogLevel.error and found["log_namespace"] == "txremote.call"
+    assert "log_failure" not in found
+
+
+def test_a_failure_of_a_worker_is_one_for_all_observers_of_the_log() -> None:
+    """The page's log and the metrics count it, JSON has its traceback, and so has a file."""
+    recent, written = RecentLog(), io.StringIO()
+    observers = [recent, observer_to(written), textFileLogObserver(written)]
+    told = line_of(event("it broke", log_failure=Failure(KeyError("gone")), log_namespace="shop"))
+    for each in observers:
+        globalLogPublisher.addObserver(each)
+    try:
+        write_line(2, told)
+    finally:
+        for each in observers:
+            globalLogPublisher.removeObserver(each)
+    assert [row.text for row in recent.rows()] == ["worker 2: it broke: 'gone'"]
+    as_json, *as_text = written.getvalue().splitlines()
+    found = json.loads(as_json)
+    assert (found["text"], found["worker"]) == ("worker 2: it broke", 2)
+    assert found["traceback"] == told.traceback and "KeyError" in told.traceback
+    assert "KeyError: 'gone'" in "".join(as_text)

@@ -28,7 +28,13 @@ from txremote.daemon.problems import PlanError
 from txremote.daemon.resolve import resolve, serves_tasks
 from txremote.daemon.tap import plan_of
 from txremote.daemon.workers.control import ControlOfSupervisor
-from txremote.daemon.workers.launch import CONTROL, InheritedSockets, Launch, received
+from txremote.daemon.workers.launch import (
+    CONTROL,
+    InheritedSockets,
+    Launch,
+    install_reactor,
+    received,
+)
 from txremote.daemon.workers.relay import Relay
 from txremote.daemon.workers.remote import SupervisorsMonitor
 from txremote.daemon.workers.reports import Report, report_of
@@ -58,6 +64,7 @@ class Worker:
         self.supervisor = SupervisorsMonitor()
         resolved = resolve(own, reactor, maker=self._sockets)
         self.hosting = Hosting(resolved, reactor, operators_ask=self.supervisor)
+        self.hosting.levels_told = launch.levels
         self.hosting.monitor.number_from(launch.serial * NUMBERS)
 
     def begin(self, control: ControlOfSupervisor, relay: Relay) -> None:
@@ -110,6 +117,10 @@ class Worker:
             return
         self.hosting.host(resolve(self._kept, self._reactor, maker=self._sockets))
 
+    def take_levels(self, written: list[str], debugging: bool) -> None:
+        """Log as much as the supervisor does."""
+        levels.take(written, debugging)
+
     def do(self, name: str, arguments: list[Any]) -> object:
         """Do what an operator wants; what is wrong with that is raised."""
         return self.hosting.monitor.ask(name, *arguments)
@@ -128,8 +139,7 @@ def main() -> int:
     os.setpgid(0, 0)  # Ctrl-C is for the supervisor
     launch = received(control)
     control.setblocking(False)
-    install: Any = import_module(launch.reactor)
-    install.install()
+    install_reactor(launch)
     reactor: Any = import_module("twisted.internet.reactor")
     relay = Relay(reactor)
     try:

@@ -97,6 +97,9 @@ class InWorker(Protocol):
     def do(self, name: str, arguments: list[Any]) -> object:
         """Do what an operator wants of this worker."""
 
+    def take_levels(self, written: list[str], debugging: bool) -> None:
+        """Log as much as the supervisor does; see `txremote.levels.Levels.take`."""
+
 
 class WorkerSide(Service):
     """What the supervisor can call."""
@@ -124,6 +127,11 @@ class WorkerSide(Service):
         """Do what an operator wants."""
         done = maybeDeferred(self._worker.do, name, msgspec.json.decode(arguments))
         return done.addCallback(msgspec.json.encode)
+
+    @exposed
+    def take_levels(self, told: bytes) -> None:
+        """Log as much as the supervisor does."""
+        self._worker.take_levels(*msgspec.json.decode(told, type=tuple[list[str], bool]))
 
 
 class Control:
@@ -154,6 +162,10 @@ class Control:
         """Have it do what an operator wants; gives what it returns, as JSON has it."""
         done = self._call("do", name, msgspec.json.encode(arguments))
         return done.addCallback(msgspec.json.decode)
+
+    def take_levels(self, told: tuple[list[str], bool]) -> Deferred[Any]:
+        """Have it log as much as the supervisor does."""
+        return self._call("take_levels", msgspec.json.encode(told))
 
     def _call(self, name: str, *arguments: object) -> Deferred[Any]:
         root: Any = self._connection.root

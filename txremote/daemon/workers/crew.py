@@ -29,6 +29,9 @@ from txremote.refs.clock import EventLoop, steady
 
 _log = Logger("txremote.workers")
 
+_CANNOT_START: Final = "worker {worker} cannot be started: {why}"
+_ENDED: Final = "worker {worker} (process {process}) {how}"
+
 #: Seconds that a worker has served for, if it is replaced at once.
 PROVEN: Final = 10.0
 
@@ -147,7 +150,9 @@ class Crew:
             self._start(worker)
         except OSError as problem:
             place.worker = None
-            _log.error("worker {n} cannot be started: {why}", n=place.number, why=str(problem))
+            _log.error(
+                "worker {worker} cannot be started: {why}", worker=place.number, why=str(problem)
+            )
             if self._served:
                 self._fill_later(place)
             else:
@@ -163,7 +168,7 @@ class Crew:
     def worker_ready(self, worker: WorkerProcess) -> None:
         """Called by a worker that listens."""
         self._served = True
-        _log.info("{worker} serves", worker=repr(worker))
+        _log.info("worker {worker} (process {process}) serves", **worker.named)
         self._choose_keeper()
 
     def worker_ended(self, worker: WorkerProcess, how: str) -> None:
@@ -173,9 +178,9 @@ class Crew:
         self._ended(worker)
         told = worker.told_to_end
         if told:
-            _log.info("{worker} {how}", worker=repr(worker), how=how)
+            _log.info(_ENDED, **worker.named, how=how)
         else:
-            _log.error("{worker} {how}", worker=repr(worker), how=how)
+            _log.error(_ENDED, **worker.named, how=how)
         if self.keeper is worker:
             self.keeper = None
             self._choose_keeper()
@@ -259,7 +264,9 @@ class Crew:
             self._start(new)
         except OSError as problem:
             place.next = None
-            _log.error("worker {n} cannot be started: {why}", n=place.number, why=str(problem))
+            _log.error(
+                "worker {worker} cannot be started: {why}", worker=place.number, why=str(problem)
+            )
             return False
         late = steady(self._reactor).callLater(START_TIMEOUT, new.end, 0.0)
         serves = await new.settled

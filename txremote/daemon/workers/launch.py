@@ -7,9 +7,11 @@ in no command line and no environment: options may have passwords in them.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from typing import Any, Final
 
 import msgspec
@@ -43,6 +45,8 @@ class Launch(Struct, frozen=True):
         working: Where twistd works, once it has started.
         reactor: The module of the reactor.
         sockets: The descriptions of the addresses, in the order of the descriptors.
+        levels: How much is logged, as `Levels.told` tells it; None: what the plan says.
+        loop: The class of the reactor's asyncio loop, ``MODULE:NAME``; "" if it has none.
     """
 
     number: int
@@ -52,6 +56,8 @@ class Launch(Struct, frozen=True):
     working: str
     reactor: str
     sockets: tuple[str, ...]
+    levels: tuple[list[str], bool] | None = None
+    loop: str = ""
 
     def as_bytes(self) -> bytes:
         """Return it as `received` reads it."""
@@ -73,6 +79,26 @@ def _exactly(control: socket.socket, length: int) -> bytes:
             raise EOFError("the supervisor is gone")
         read += part
     return read
+
+
+def loop_of(reactor: object) -> str:
+    """Return what `Launch.loop` is of a reactor."""
+    loop = getattr(reactor, "_asyncioEventloop", None)
+    kind = type(loop)
+    name = f"{kind.__module__}:{kind.__qualname__}"
+    return "" if loop is None or "<" in name else name  # one that a function has made is its own
+
+
+def install_reactor(launch: Launch) -> None:
+    """Install the reactor of a worker: that of its supervisor, on the same kind of loop."""
+    module: Any = import_module(launch.reactor)
+    if not launch.loop:
+        module.install()
+        return
+    where, _colon, name = launch.loop.partition(":")
+    loop = getattr(import_module(where), name)()
+    asyncio.set_event_loop(loop)
+    module.install(loop)
 
 
 def words_of(options: Mapping[str, Any]) -> dict[str, Any]:

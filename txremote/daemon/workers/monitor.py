@@ -128,7 +128,8 @@ class WorkersMonitor(Monitor):
         silent = self._clock.seconds() - since
         if silent >= STUCK_AFTER:
             self._stuck.add(worker)
-            _log.warn("{w} has not answered for {s:.0f} s", w=repr(worker), s=silent)
+            said = "worker {worker} (process {process}) has not answered for {s:.0f} s"
+            _log.warn(said, **worker.named, s=silent)
 
     def _all_told(self, _answers: object) -> None:
         self._asking = None
@@ -330,17 +331,14 @@ class WorkersMonitor(Monitor):
     def log_level(self, written: str | None, *, by: str) -> str:
         """Set a level of the log in all workers; see `Monitor.log_level`."""
         found = super().log_level(written, by=by)
-        if written is not None:
-            self._tell_all("log_level", written, by)
+        self._tell_levels()
         return found
 
     def toggle_debug(self) -> None:
         """Log events of all levels in all workers, or go back."""
         super().toggle_debug()
-        self._tell_all("toggle_debug")
+        self._tell_levels()
 
-    def _tell_all(self, name: str, *arguments: object) -> None:
+    def _tell_levels(self) -> None:
         for worker in [] if self._crew is None else self._crew.alive:
-            if worker.control is not None:
-                told = worker.control.do(name, *arguments)
-                told.addErrback(partial(_log.failure, "a worker was not told of the log's level"))
+            worker.tell_levels()

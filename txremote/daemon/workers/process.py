@@ -28,7 +28,7 @@ from twisted.python.failure import Failure
 
 from txremote.daemon.workers.control import Control, WorkerEvents, dial_worker
 from txremote.daemon.workers.launch import CONTROL, FIRST_SOCKET, NUMBER_VARIABLE, Launch
-from txremote.levels import Logger
+from txremote.levels import Logger, levels
 from txremote.refs.clock import EventLoop, steady
 from txremote.work.childprocess import how_it_ended, import_path, interpreter_options
 from txremote.work.worker_protocol import PATH_VARIABLE
@@ -101,12 +101,19 @@ class WorkerProcess(ProcessProtocol):
         self._printed: dict[int, bytes] = {1: b"", 2: b""}
         self._timers: list[IDelayedCall] = []
         self._dialled: Deferred[Any] | None = None
+        self._told: object = None  # how much it logs
 
     def __repr__(self) -> str:
         return f"worker {self.number} (process {self.pid})"
 
+    @property
+    def named(self) -> dict[str, int]:
+        """The fields of a line of the log about it, ``{worker}`` and ``{process}``."""
+        return {"worker": self.number, "process": self.pid}
+
     def start(self, launch: Launch, sockets: Sequence[int], environ: Mapping[str, str]) -> None:
         """Start the process. OSError: it cannot be."""
+        self._told = levels.told()
         ours, theirs = socket.socketpair()
         quiet = os.open(os.devnull, os.O_RDWR)
         try:
@@ -141,7 +148,22 @@ class WorkerProcess(ProcessProtocol):
 
     def _connected(self, control: Control) -> None:
         self.control = control
+        self.tell_levels()
         control.when_lost().addCallback(lambda _ended: self._control_lost())
+
+    def tell_levels(self) -> None:
+        """Have it log as much as the supervisor does; soon, if it cannot be told yet."""
+        told = levels.told()
+        if self.control is None or told == self._told:
+            return
+        self._told = told
+        taken = self.control.take_levels(told)
+        taken.addErrback(lambda _failure: self._log_levels_not_taken())
+
+    def _log_levels_not_taken(self) -> None:
+        if self.phase is not Phase.ENDED:
+            said = "worker {worker} (process {process}) was not told how much is logged"
+            _log.warn(said, **self.named)
 
     def _control_lost(self) -> None:
         self.control = None
@@ -180,7 +202,7 @@ class WorkerProcess(ProcessProtocol):
         self._timers.append(steady(self._reactor).callLater(grace, self._kill))
 
     def _kill(self) -> None:
-        _log.warn("{worker} has not ended, and is killed", worker=repr(self))
+        _log.warn("worker {worker} (process {process}) has not ended, and is killed", **self.named)
         self.signal(signal.SIGKILL)
 
     def signal(self, number: int) -> None:

@@ -13,10 +13,12 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txremote.daemon.workers.control import ControlOfSupervisor
 from txremote.daemon.workers.reports import LogLine
+from txremote.errors import TxRemoteError
 from txremote.peer.naming import address_text
 from txremote.refs.clock import EventLoop, steady
 
@@ -111,10 +113,7 @@ def _after(sending: Deferred[Any]) -> Deferred[None]:
 def line_of(event: LogEvent) -> LogLine:
     """Return an event as a line."""
     level = event.get("log_level")
-    text = formatEvent(event)
     failure = event.get("log_failure")
-    if failure is not None:
-        text = f"{text}\n{failure.getTraceback()}"
     fields: dict[str, Any] = {}
     if "isError" not in event:  # else it is from Twisted's older log, without fields of its own
         for name, value in event.items():
@@ -128,14 +127,28 @@ def line_of(event: LogEvent) -> LogLine:
         at=event.get("log_time", 0.0),
         level=LogLevel.info.name if level is None else level.name,
         namespace=str(event.get("log_namespace")),
-        text=text[:_LONGEST],
+        text=formatEvent(event)[:_LONGEST],
         fields=fields,
+        traceback="" if failure is None else failure.getTraceback()[-_LONGEST:],
+        error="" if failure is None else failure.getErrorMessage()[:_LONGEST],
     )
 
 
 def _dropped(count: int) -> LogLine:
     text = f"{count} lines of the log are lost: there were too many at once"
     return LogLine(0.0, LogLevel.warn.name, "txremote.workers", text, {})
+
+
+class Told(Failure):
+    """A failure of a worker, for the observers of its supervisor's log."""
+
+    def __init__(self, traceback: str, error: str) -> None:
+        super().__init__(TxRemoteError(error))  # type: ignore[no-untyped-call]
+        self._told = traceback
+
+    def getTraceback(self, elideFrameworkCode: int = 0, detail: str = "default") -> str:
+        """Return its traceback, as the worker has told it."""
+        return self._told
 
 
 def write_line(number: int, line: LogLine) -> None:
@@ -150,4 +163,6 @@ def write_line(number: int, line: LogLine) -> None:
     }
     if line.at:
         event["log_time"] = line.at
+    if line.traceback:
+        event["log_failure"] = Told(line.traceback, line.error)
     globalLogPublisher(event)

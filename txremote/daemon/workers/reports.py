@@ -29,13 +29,19 @@ from txremote.monitor.topics import TopicTotals, add_topic_totals
 
 
 class LogLine(Struct, frozen=True):
-    """An event of the log, as text, with those of its fields that are plain values."""
+    """
+    An event of the log, as text, with those of its fields that are plain values.
+
+    ``traceback`` is that of its failure, and ``error`` what this says; both are "" without one.
+    """
 
     at: float
     level: str
     namespace: str
     text: str
     fields: dict[str, Any]
+    traceback: str = ""
+    error: str = ""
 
 
 class MethodTotals(Struct, frozen=True):

@@ -27,7 +27,7 @@ from txremote.daemon.hosting import cannot_listen, refuse, sites_of
 from txremote.daemon.registering import Entry, places_of, registering
 from txremote.daemon.resolve import Resolved
 from txremote.daemon.workers.crew import Crew
-from txremote.daemon.workers.launch import Launch, words_of
+from txremote.daemon.workers.launch import Launch, loop_of, words_of
 from txremote.daemon.workers.monitor import WorkersMonitor
 from txremote.daemon.workers.process import WorkerProcess
 from txremote.daemon.workers.relay import write_line
@@ -77,6 +77,7 @@ class Supervisor(MultiService):
         self._trigger: object = None
         self._stopping: Deferred[None] | None = None
         self._environ: dict[str, str] = {}
+        self._planned_levels = levels.told()
         self._bus: HostBus | None = None
         self.monitor = WorkersMonitor(loop, can_write=self._plan.admin_write)
         self._loop: EventLoop = loop
@@ -132,6 +133,7 @@ class Supervisor(MultiService):
         """Start the workers."""
         self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
         levels.begin(self._plan.verbose, *self._plan.log_level)
+        self._planned_levels = levels.told()
         try:
             super().startService()  # type: ignore[no-untyped-call]
         except BadToken as problem:
@@ -156,6 +158,7 @@ class Supervisor(MultiService):
             self._environ[ENVIRONMENT] = path
 
     def _spawn(self, worker: WorkerProcess) -> None:
+        now = levels.told()
         launch = Launch(
             number=worker.number,
             serial=worker.serial,
@@ -164,6 +167,8 @@ class Supervisor(MultiService):
             working=os.getcwd(),
             reactor=type(self._reactor).__module__,
             sockets=tuple(description for description, _port in self._sockets.ports),
+            levels=None if now == self._planned_levels else now,
+            loop=loop_of(self._reactor),
         )
         worker.start(launch, self._sockets.descriptors, self._environ)
 
