@@ -44,7 +44,13 @@ WORSE, NOT_COMPARED = 1, 2
 _LOOK = """
 import json, platform, sys, twisted, txremote
 from importlib.util import find_spec
-has = [name for name in sys.argv[1:] if hasattr(txremote, name) or find_spec(f"txremote.{name}")]
+has = []
+for name in sys.argv[1:]:
+    try:
+        if hasattr(txremote, name) or find_spec(f"txremote.{name}"):
+            has.append(name)
+    except ModuleNotFoundError:  # what it is a part of is not there
+        pass
 print(json.dumps([txremote.__file__, platform.python_version(), twisted.__version__, has]))
 """
 

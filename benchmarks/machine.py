@@ -35,7 +35,10 @@ def offers(name: str) -> bool:
     """Tell whether the installed txremote has a name or a part; "" is none and always there."""
     import txremote
 
-    return not name or hasattr(txremote, name) or find_spec(f"txremote.{name}") is not None
+    try:
+        return not name or hasattr(txremote, name) or find_spec(f"txremote.{name}") is not None
+    except ModuleNotFoundError:  # what it is a part of is not there
+        return False
 
 
 def load() -> str:

@@ -115,6 +115,11 @@ PEERS = {
     ),
     "streams": Peer("txremote", "benchmarks.peers.txr_streams", "txremote"),
     "iterated": Peer("async for", "benchmarks.peers.txr_iterated", "txremote"),
+    "one-call": Peer("floor", "benchmarks.peers.txr_graph", "txremote"),
+    "awaited": Peer("awaited", "benchmarks.peers.txr_graph", "txremote"),
+    "graph": Peer("txremote", "benchmarks.peers.txr_graph", "txremote"),
+    "one-worker": Peer("1 worker", "benchmarks.peers.txr_workers", "txremote"),
+    "workers": Peer("txremote", "benchmarks.peers.txr_workers", "txremote"),
     "topics": Peer("txremote", "benchmarks.peers.txr_topics", "txremote"),
     "observed": Peer("txremote, observed", "benchmarks.peers.txr_observed", "txremote"),
 }

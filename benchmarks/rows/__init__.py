@@ -13,6 +13,7 @@ from benchmarks.rows import (
     crowd,
     events,
     fanout,
+    graph,
     latency,
     objects,
     observed,
@@ -24,6 +25,7 @@ from benchmarks.rows import (
     streams,
     tasks,
     values,
+    workers,
 )
 from benchmarks.rows.base import Bar, Row
 
@@ -47,6 +49,8 @@ ROWS: tuple[Row, ...] = (
     bulk.ROW,
     streams.ITEMS,
     streams.BYTES,
+    graph.ROW,
+    workers.ROW,
     connections.ROW,
     crowd.ROW,
     objects.ROW,
