@@ -22,7 +22,9 @@ A serializer has no server either: its ``connect()`` gives both ends.
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Peer:
         pools: The file of its pools.
         values: The file of its server and client where calls have values.
         alone: Whether that one has no server: both ends are one process.
+        program: A program that it needs, on the path or in ``.peers/NAME/bin``: an environment of
+            its own, where its packages would disagree with the others'.
     """
 
     title: str
@@ -47,11 +51,19 @@ class Peer:
     pools: str = ""
     values: str = ""
     alone: bool = False
+    program: str = ""
 
     @property
     def installed(self) -> bool:
         """Whether it can take part."""
+        if self.program and self.where() is None:
+            return False
         return importlib.util.find_spec(self.needs) is not None
+
+    def where(self) -> str | None:
+        """Return the path of its program; None if it is not installed."""
+        own = Path(__file__).resolve().parents[2] / ".peers" / self.program / "bin" / self.program
+        return str(own) if own.exists() else shutil.which(self.program)
 
     def client(self, blocking: bool) -> str:
         """
@@ -78,6 +90,7 @@ PEERS = {
     "producer": Peer("floor", "benchmarks.peers.floor_producer", "twisted"),
     "prepared": Peer("floor", "benchmarks.peers.floor_prepared", "twisted"),
     "redis": Peer("Redis", "benchmarks.peers.with_redis", "redis"),
+    "crossbar": Peer("Crossbar", "benchmarks.peers.with_crossbar", "twisted", program="crossbar"),
     "pickle": Peer("floor", "", "pickle", values="benchmarks.peers.floor_pickle", alone=True),
     "msgspec": Peer("msgspec", "", "msgspec", values="benchmarks.peers.with_msgspec", alone=True),
     "rpyc": Peer(

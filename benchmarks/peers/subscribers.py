@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import clientFromString, connectProtocol
 from twisted.internet.protocol import Protocol
 
+from benchmarks.peers import wamp
 from benchmarks.peers.crowd import AT_ONCE, PER_ADDRESS, check_file_limit
 from benchmarks.peers.floor_prepared import EVENT, FRAME
 from benchmarks.peers.work import check
@@ -79,6 +80,7 @@ class Subscribers:
         self._subscribe: Callable[[str], Awaitable[None]] = {
             "floor": self._plain,
             "Redis": self._redis,
+            "Crossbar": self._crossbar,
             "txremote": self._txremote,
         }[kind]
         self._size = self._left = 0
@@ -107,6 +109,11 @@ class Subscribers:
         counting = Counting(self._arrived, REDIS_FRAME, hello, b":1\r\n")
         await connectProtocol(clientFromString(self._reactor, where), counting)
         await counting.ready
+
+    async def _crossbar(self, where: str) -> None:
+        subscriber = wamp.Subscriber(self._arrived, EVENT)
+        await connectProtocol(clientFromString(self._reactor, where), subscriber)
+        await subscriber.ready
 
     async def _txremote(self, where: str) -> None:
         connection = await dial(where, dialect="6", timeout=60, reactor=self._reactor)

@@ -33,7 +33,8 @@ def publish(count: int) -> float:
     return begun
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody has."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port: int = holder.getsockname()[1]
     return port
@@ -45,7 +46,7 @@ async def listen(_reactor: object) -> int:
     program = shutil.which("redis-server")
     if program is None:
         raise FileNotFoundError("redis-server is not installed")
-    port = _free_port()
+    port = free_port()
     words = [
         program,
         "--port",

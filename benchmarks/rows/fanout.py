@@ -45,7 +45,7 @@ class FanOut(Row):
     )
     unit = "/s"
     more_is_better = True
-    contestants = ("prepared", "redis", "topics")
+    contestants = ("prepared", "redis", "crossbar", "topics")
     floor = "prepared"
     mine = "topics"
     needs = "Topic"
