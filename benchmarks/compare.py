@@ -11,6 +11,10 @@ this. In both cases the checkout itself is in front on the import path, so it do
 the environment has installed as txremote; which file is imported is looked at before anything
 is measured. The working directory of all processes is a folder with nothing in it but this
 ``benchmarks``: in the root of a checkout, its txremote would come first.
+
+``--short`` looks at the rows that matter most, within a minute, and compares this checkout with
+what was there before (`benchmarks.before`). It says what is worse, and fails nothing: ``.ci/run``
+ends with it.
 """
 
 from __future__ import annotations
@@ -25,12 +29,15 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
+from time import monotonic
 
 if not __package__:  # run as a file: its own folder is no place to import from
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks import harness, report
+from benchmarks.before import NoHistory, commit_before, unpacked
 from benchmarks.harness import ROOT, Effort, Measured, Program
 from benchmarks.peers import PEERS
 from benchmarks.rows import ROWS
@@ -40,6 +47,13 @@ from benchmarks.verdict import MARGIN, Verdict, judge
 
 #: The exit status if a row is worse, and if none is but not all could be compared.
 WORSE, NOT_COMPARED = 1, 2
+
+#: The rows of the short form; how often each is measured, and for how long.
+SHORT_ROWS = ("pipelined", "sequential", "blocking", "events", "connections")
+SHORT_ROUNDS, SHORT_SECONDS = 5, 0.2
+
+#: Seconds after which the short form begins no other row.
+SHORT_TIME = 40.0
 
 _LOOK = """
 import json, platform, sys, twisted, txremote
@@ -102,23 +116,32 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description="Two checkouts of txremote beside each other. The exit status is "
         f"{WORSE} if a row is worse, {NOT_COMPARED} if none is but not all could be compared.",
     )
-    parser.add_argument("old", type=Path, help="the folder of the old checkout")
-    parser.add_argument("new", type=Path, help="that of the new one")
+    parser.add_argument("old", type=Path, nargs="?", help="the folder of the old checkout")
+    parser.add_argument("new", type=Path, nargs="?", help="that of the new one")
+    parser.add_argument(
+        "--short",
+        action="store_true",
+        help="this checkout and the last tag, or the last commit of an earlier day: "
+        f"{', '.join(SHORT_ROWS)}; the exit status is 0",
+    )
     names = [row.name for row in ROWS]
     parser.add_argument(
         "--row", action="append", choices=names, help="only this row (repeatable)", default=[]
     )
-    parser.add_argument(
-        "--rounds", type=int, default=Effort.rounds, help="measurements of each (9)"
-    )
-    parser.add_argument(
-        "--seconds", type=float, default=Effort.seconds, help="how long one takes, about (0.3)"
-    )
+    parser.add_argument("--rounds", type=int, help="measurements of each (9)")
+    parser.add_argument("--seconds", type=float, help="how long one takes, about (0.3)")
     parser.add_argument(
         "--apart", action="store_true", help="keep servers on one core and clients on another"
     )
     parser.add_argument("--quick", action="store_true", help="small counts, for a look")
     options = parser.parse_args(argv)
+    if options.short == (options.new is not None) or (options.old and not options.new):
+        parser.error("OLD and NEW are two checkouts; --short knows which")
+    usual = (SHORT_ROUNDS, SHORT_SECONDS) if options.short else (Effort.rounds, Effort.seconds)
+    options.rounds = usual[0] if options.rounds is None else options.rounds
+    options.seconds = usual[1] if options.seconds is None else options.seconds
+    if options.short and not options.row:
+        options.row = list(SHORT_ROWS)
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("--rounds and --seconds are positive")
     if options.apart and len(harness.cores()) < 2:
@@ -189,12 +212,18 @@ def lines_of(row: Row, measured: Mapping[str, Measured]) -> list[Line]:
     return found
 
 
-def measure(sides: Mapping[str, Side], effort: Effort, names: Sequence[str]) -> list[Line]:
-    """Measure the rows of these names, or all, on both sides in turn."""
+def measure(
+    sides: Mapping[str, Side], effort: Effort, names: Sequence[str], within: float = inf
+) -> list[Line]:
+    """Measure the rows of these names, or all, on both sides in turn; begin none after a time."""
+    until = monotonic() + within
     efforts = {name: replace(effort, program=side.program) for name, side in sides.items()}
     found = []
     for row in ROWS:
         if row.name in names or not names:
+            if monotonic() > until:
+                print(f"left out, for want of time: {row.name}", file=sys.stderr)
+                continue
             print(f"{row.name}: {row.work}", file=sys.stderr)
             if lacks := [name for name, side in sides.items() if {row.needs} - {""} - side.has]:
                 print(
@@ -225,6 +254,28 @@ def status_of(lines: Sequence[Line]) -> int:
     return NOT_COMPARED if any(line.verdict is None for line in lines) else 0
 
 
+def worse_of(lines: Sequence[Line]) -> str:
+    """Return a sentence that names what is worse."""
+    worse = [
+        f"{line.name} ({line.verdict.change:+.1%})"
+        for line in lines
+        if line.verdict is not None and line.verdict.worse
+    ]
+    return f"WORSE than before: {', '.join(worse)}" if worse else "No row is worse than before."
+
+
+@contextlib.contextmanager
+def checkouts_of(options: argparse.Namespace) -> Iterator[dict[str, Path]]:
+    """Give the folders of both sides. NoHistory: the short form has nothing to compare with."""
+    if not options.short:
+        yield {"old": options.old, "new": options.new}
+        return
+    before = commit_before(ROOT)
+    with unpacked(ROOT, before) as folder:
+        print(f"compared with commit {before[:12]}", file=sys.stderr)
+        yield {"old": folder, "new": ROOT}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """
     Compare, and print the table.
@@ -238,14 +289,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGHUP, interrupted)
     seconds = min(options.seconds, 0.05) if options.quick else options.seconds
     effort = Effort(options.rounds, seconds, options.quick, options.apart)
+    within = SHORT_TIME if options.short else inf
     try:
-        with only_benchmarks() as folder:
-            checkouts = {"old": options.old, "new": options.new}
+        with checkouts_of(options) as checkouts, only_benchmarks() as folder:
             sides = {name: look_at(checkout, folder) for name, checkout in checkouts.items()}
-            lines = measure(sides, effort, options.row)
-    except NoCheckout as error:
-        print(error, file=sys.stderr)
-        return NOT_COMPARED
+            lines = measure(sides, effort, options.row, within)
+    except (NoCheckout, NoHistory) as error:
+        print(f"nothing to compare: {error}" if options.short else error, file=sys.stderr)
+        return 0 if options.short else NOT_COMPARED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -262,7 +313,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, measured in (("old", line.old), ("new", line.new)):
             if measured.error:
                 print(f"{os.linesep}failed: {line.name}, {name}: {measured.error}", file=sys.stderr)
-    return status_of(lines)
+    if options.short:
+        print(f"\n{worse_of(lines)}")
+    return 0 if options.short else status_of(lines)
 
 
 if __name__ == "__main__":

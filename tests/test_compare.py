@@ -4,6 +4,7 @@ Two checkouts beside each other: what is called worse, and whose txremote runs.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import compare, harness
+from benchmarks.before import NoHistory, commit_before, unpacked
 from benchmarks.compare import (
     NoCheckout,
     Side,
@@ -202,3 +204,90 @@ def test_a_command_line_that_means_nothing_is_refused(words):
     """Before anything is started."""
     with pytest.raises(SystemExit):
         compare.arguments(["a", "b", *words])
+
+
+def test_a_command_line_names_two_checkouts_or_asks_for_the_short_form():
+    """Nothing is guessed."""
+    for words in ([], ["a"], ["--short", "a", "b"], ["--short", "a"]):
+        with pytest.raises(SystemExit):
+            compare.arguments(words)
+    assert compare.arguments(["--short"]).row == list(compare.SHORT_ROWS)
+
+
+# -- the short form
+
+
+class Repository:
+    """A repository of git's, whose commits each have a file with their own name in it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.git("init", "-q")
+
+    def git(self, *words, day="2026-01-01"):
+        """Run a command of git's at noon of a day."""
+        when = f"{day}T12:00:00"
+        env = {**os.environ, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
+        who = ("-c", "user.name=ann", "-c", "user.email=ann@example.org")
+        status, text, errors = run(
+            "git", "-C", self.folder, *who, *words, env={**os.environ, **env}
+        )
+        assert status == 0, errors
+        return text.strip()
+
+    def commit(self, name, day):
+        """Commit a file; return the commit."""
+        (self.folder / "name").write_text(name)
+        self.git("add", "name")
+        self.git("commit", "-q", "-m", name, day=day)
+        return self.git("rev-parse", "HEAD")
+
+
+def test_the_short_form_compares_with_the_last_tag_or_the_day_before(tmp_path):
+    """Else with the commit before; a repository of one commit has nothing to compare with."""
+    repository = Repository(tmp_path)
+    first = repository.commit("first", "2026-01-01")
+    with pytest.raises(NoHistory, match="one commit and no history"):
+        commit_before(tmp_path)
+    repository.commit("second", "2026-01-01")
+    assert commit_before(tmp_path) == first
+    third = repository.commit("third", "2026-01-01")
+    repository.commit("fourth", "2026-01-02")
+    repository.commit("fifth", "2026-01-02")
+    assert commit_before(tmp_path) == third
+    repository.git("tag", "v1", first)
+    assert commit_before(tmp_path) == first
+    with unpacked(tmp_path, first) as folder:
+        assert (folder / "name").read_text() == "first"
+    assert not folder.exists()
+    with pytest.raises(NoHistory, match="does not have the files"), unpacked(tmp_path, "a" * 40):
+        pass
+
+
+def test_a_clone_without_history_is_content(tmp_path, monkeypatch, capsys):
+    """The short form says so and goes on: it is there to tell, not to fail."""
+    (tmp_path / "origin").mkdir()
+    repository = Repository(tmp_path / "origin")
+    repository.commit("first", "2026-01-01")
+    repository.commit("second", "2026-01-02")
+    run("git", "clone", "-q", "--depth", "1", f"file://{tmp_path}/origin", tmp_path / "shallow")
+    for folder, said in ((tmp_path / "shallow", "shallow clone"), (tmp_path, "no repository")):
+        monkeypatch.setattr(compare, "ROOT", folder)
+        assert compare.main(["--short"]) == 0
+        assert said in capsys.readouterr().err
+
+
+def test_what_is_worse_is_named():
+    """In one line, with how much."""
+    row, measured = told(old=[100.0] * 3, new=[110.0] * 3)
+    lines = lines_of(row, measured)
+    assert compare.worse_of(lines) == "WORSE than before: told (+10.0%), told: processor (+10.0%)"
+    row, measured = told(old=[100.0] * 3, new=[100.0] * 3)
+    assert compare.worse_of(lines_of(row, measured)) == "No row is worse than before."
+
+
+def test_no_row_is_begun_when_the_time_is_over(capsys):
+    """The short form takes no longer than it may."""
+    sides = {name: Side(Program(name), "", frozenset()) for name in ("old", "new")}
+    assert compare.measure(sides, Effort(rounds=1), ["pipelined"], within=-1) == []
+    assert "left out, for want of time: pipelined" in capsys.readouterr().err
