@@ -8,14 +8,16 @@ import signal
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 
 from tests.daemon.test_resolve import DEPOT, problems, resolved
 from tests.net.servers import until
 from tests.processes import Twistd
 from tests.registry.servers import Redis, running_registry
-from txremote.daemon.registering import Entry, Registering
+from txremote.daemon.registering import Advertised, Entry, Registering, places_of
 from txremote.registry.choosing import registry_from
 from txremote.registry.ports import Place
 from txremote.registry.urls import registry_url
@@ -99,8 +101,34 @@ def test_servers_are_registered_while_the_process_is_ready() -> None:
         (
             'registry = "rpyc://localhost"',
             'register = ["a+tls", ""]\nlisten = "unix:/tmp/nowhere/s"',
-            ["register a+tls: a name has", "register: a name has", "register needs a TCP port"],
+            ["register: 'a+tls': a name in a registry has", "register needs a TCP port"],
         ),
+        (
+            'registry = "rpyc://localhost"',
+            f"register = {['a' * 200, *map(str, range(64))]}",
+            ["register: a server has 1 to 64 names in a registry, not 65"],
+        ),
+        (
+            'registry = "rpyc://localhost"',
+            f"register = {[f'{number:0200}' for number in range(8)]}",
+            ["bytes, and a registry reads 1500: use fewer names, or shorter ones"],
+        ),
+        (
+            'registry = "redis://localhost"',
+            'register = "a"\nadvertise = "::1"',
+            ["advertise ::1: it is HOST, HOST:PORT or :PORT"],
+        ),
+        (
+            'registry = "rpyc://localhost"',
+            'register = "a"\nadvertise = "x.example:80"',
+            ["takes the address that it sees, as RPyC's do, so :PORT alone"],
+        ),
+        (
+            'registry = "redis://localhost"',
+            'register = "a"\nadvertise = ":80"\nlisten = ["tcp:0", "tcp:0:interface=127.0.0.1"]',
+            ["it names one port, and the server listens at 2 places"],
+        ),
+        ("", 'advertise = "x.example"', ['advertise is of use with register = "NAME" only']),
     ],
 )
 def test_what_cannot_be_registered_is_told_before_anything_starts(
@@ -112,6 +140,47 @@ def test_what_cannot_be_registered_is_told_before_anything_starts(
     assert len(found) == len(sentences)
     for sentence in sentences:
         assert any(sentence in each for each in found), found
+
+
+def test_a_server_behind_a_proxy_may_listen_on_loopback() -> None:
+    """Or on a UNIX socket: what is advertised is registered."""
+    for listen, where in (("tcp:0:interface=127.0.0.1", "x.example"), ("unix:/s", "x.example:80")):
+        words = f'register = "a"\nadvertise = "{where}"\nlisten = "{listen}"'
+        resolved(f'registry = "redis://10.0.0.9"\n[[server]]\n{DEPOT}{words}\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "of_tcp", "of_unix"),
+    [
+        (None, Place("0.0.0.0", 7), None),
+        ("x.example", Place("x.example", 7), None),
+        ("x.example:443", Place("x.example", 443), Place("x.example", 443)),
+        ("[2001:db8::1]:443", Place("2001:db8::1", 443), Place("2001:db8::1", 443)),
+        ("[2001:db8::1]", Place("2001:db8::1", 7), None),
+        (":443", Place("0.0.0.0", 443), None),
+    ],
+)
+def test_a_port_is_registered_where_it_is_or_where_it_is_advertised(
+    text: str | None, of_tcp: Place, of_unix: Place | None
+) -> None:
+    """A UNIX socket only where others reach it by a host and a port."""
+    tcp, unix = IPv4Address("TCP", "0.0.0.0", 7), UNIXAddress("/run/s")
+    assert places_of([StringTransport(hostAddress=tcp)], False, text) == [of_tcp]  # type: ignore[list-item]
+    found = places_of([StringTransport(hostAddress=unix)], False, text)  # type: ignore[list-item]
+    assert found == ([of_unix] if of_unix else [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ":", "x:", "x:y", "x:0", "x:65536", "::", "::1:80", "0.0.0.0:80", "[::]:80"),
+        *("[x]", "a b", "x" * 256, "http://x:80"),
+    ],
+)
+def test_what_is_no_place_that_others_can_reach_is_not_advertised(text: str) -> None:
+    """It is told what is."""
+    with pytest.raises(ValueError, match=r"HOST, HOST:PORT or :PORT|others can reach|1 to 65535"):
+        Advertised.of(text)
 
 
 def test_the_environment_may_name_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,11 +209,12 @@ async def test_a_server_that_drains_has_left_and_one_that_is_killed_leaves_by_it
     with Redis(tmp_path) as redis:  # type: ignore[arg-type]
         registry = registry_from(redis.url, reactor)
         env = {**os.environ, "TXREMOTE_REGISTRY": redis.url}
-        with Twistd("tests.services.Depot", "--register", "Depot", env=env) as daemon:
+        words = ("--register", "Depot", "--advertise", "gate.example:4433")
+        with Twistd("tests.services.Depot", *words, env=env) as daemon:
             places: tuple[Place, ...] = ()
             while not places:
                 places = await registry.find("depot")
-            assert places[0].port == daemon.port
+            assert places[0].name == "tcp:gate.example:4433"
             daemon.signal(signal.SIGKILL)
             daemon.finish()
             assert await registry.find("depot") == places

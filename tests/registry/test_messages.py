@@ -35,10 +35,11 @@ def test_requests_are_rpycs(request_: Request, written: tuple[object, ...]) -> N
         (("HTTP", "QUERY", ("x",)), "does not begin with 'RPYC'"),
         (("RPYC", "QUERY", ()), "no command 'QUERY' with these"),
         (("RPYC", "__class__", ()), "no command '__class__'"),
-        (("RPYC", "QUERY", ("",)), "a name is a text of 1 to 200"),
-        (("RPYC", "QUERY", ("x" * 201,)), "a name is a text of 1 to 200"),
+        (("RPYC", "QUERY", ("",)), "a name is a text of 1 to 204"),
+        (("RPYC", "QUERY", ("x" * 205,)), "a name is a text of 1 to 204"),
+        (("RPYC", "QUERY", ("\N{LATIN SMALL LETTER SHARP S}" * 103,)), "a name is a text of 1 to"),
         (("RPYC", "REGISTER", ((), 1)), "0 names"),
-        (("RPYC", "REGISTER", (("x",) * 65, 1)), "65 names"),
+        (("RPYC", "REGISTER", (("x",) * 129, 1)), "129 names: 1 to 128"),
         (("RPYC", "REGISTER", ((b"x",), 1)), "a name is a text"),
         (("RPYC", "REGISTER", ("x", 1)), "no command 'REGISTER' with these"),
         (("RPYC", "REGISTER", (("x",), 0)), "a port is a number"),
@@ -66,14 +67,15 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 
 def test_answers_are_checked() -> None:
-    """Servers on UNIX sockets, which RPyC enters with a path, are left out."""
-    answer = stock.dump((("10.0.0.7", 18861), ("10.0.0.7", "/a/path")))
+    """Servers on UNIX sockets, which RPyC enters with a path, are left out, and so are strangers'
+    entries that are none: they hide no other."""
+    answer = stock.dump((("10.0.0.7", 18861), ("10.0.0.7", "/a/path"), ("10.0.0.8", 70000), 7))
     assert messages.addresses_of(answer) == (("10.0.0.7", 18861),)
     for wrong in (None, ("x",), (("", 1),), (("x", 70000),), ((1, 2),)):
         with pytest.raises(RemoteProtocolError):
             messages.addresses_of(stock.dump(wrong))
     assert messages.names_of(stock.dump(None)) is None
-    assert messages.names_of(stock.dump(("A", "B"))) == ("A", "B")
+    assert messages.names_of(stock.dump(("A", "x" * 400, "B"))) == ("A", "B")
     with pytest.raises(RemoteProtocolError):
         messages.names_of(stock.dump((1,)))
 

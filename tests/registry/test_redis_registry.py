@@ -86,6 +86,6 @@ async def test_what_others_write_there_is_no_place(redis: Redis) -> None:
         keys = redis_registry._keys(("shop",))
         await registry._run(script, keys, [str(number), written, "60000", "SHOP"])  # type: ignore[attr-defined]
     assert await registry.find("shop") == (Place("10.0.0.1", 7, key="good"),)
-    with pytest.raises(ValueError, match="names of 1 to 200 letters"):
+    with pytest.raises(ValueError, match="a name in a registry has 1 to 200 letters"):
         await registry.find("x" * 201)
     await registry.close()

@@ -58,7 +58,8 @@ def _described(resolved: Resolved) -> Iterator[str]:
         if server.operators:
             yield f"  operators: {', '.join(server.operators)}"
         if plan.register:
-            yield f"  registered as: {', '.join(plan.register)}"
+            where = f" at {plan.advertise}" if plan.advertise else ""
+            yield f"  registered as: {', '.join(plan.register)}{where}"
         for note in server.notes:
             yield f"  {note}"
         yield from _advice(plan, server.addresses)

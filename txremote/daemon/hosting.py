@@ -99,6 +99,7 @@ class HostedServer(ServerService):
         )
         self.description = address.description
         self.names = server.plan.register
+        self.advertise = server.plan.advertise
 
     @property
     def refusal(self) -> str | None:
@@ -172,7 +173,7 @@ class Hosting(MultiService):
         """Give what is to be registered, as long as it listens."""
         for hosted in self._listening:
             if isinstance(hosted, HostedServer) and hosted.names:
-                for place in places_of(hosted.ports, hosted.speaks_tls):
+                for place in places_of(hosted.ports, hosted.speaks_tls, hosted.advertise):
                     yield Entry(hosted.names, place)
 
     def host(self, resolved: Resolved) -> None:

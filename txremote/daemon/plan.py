@@ -242,6 +242,10 @@ class ServerPlan(ListenerPlan):
         "Keep the service listed under this name in the registry of --registry, while it is ready; "
         "may be repeated."
     )
+    advertise: str | None = _text(
+        "Where others reach the server, to be registered in place of where it listens: HOST, "
+        "HOST:PORT or :PORT; behind a proxy, in a container, or of a UNIX socket."
+    )
     switches: Mapping[str, object] = field(default_factory=dict)
 
     @property

@@ -4,13 +4,18 @@ The servers of a process in a registry: `Registering`.
 A server is listed while the process is ready, as ``/readyz`` tells it, and has taken its port. It
 leaves when it begins to drain; one that is killed, or whose event loop is stuck, is not renewed
 and goes by its lease. A registry that cannot be reached keeps nobody from being served.
+
+Its place is that of its port. One that listens on all addresses has the one that the registry
+sees, or by which Redis is reached. Where others reach it elsewhere, since a proxy or a container's
+network stands between, ``--advertise`` says so. What cannot be right is refused before the start.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from twisted.application.service import Service as TwistedService
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -22,14 +27,20 @@ from txremote.daemon.plan import Plan, ServerPlan
 from txremote.daemon.problems import Problems
 from txremote.levels import Logger
 from txremote.monitor.rows import Health, Overview
+from txremote.net.tls import speaks_tls
 from txremote.refs.clock import steady
 from txremote.registry.choosing import registry_from
-from txremote.registry.messages import MAX_NAME, MAX_NAMES
+from txremote.registry.messages import Register, checked_names, encoded, entered_names
 from txremote.registry.ports import Place, Registration, Registry
-from txremote.registry.rpyc_registry import TLS_MARK
-from txremote.registry.urls import registry_url
+from txremote.registry.urls import RegistryURL, registry_url
 
 _log = Logger("txremote.registry")
+
+#: Longest name of a host.
+MAX_HOST: Final = 255
+
+_WITH_PORT: Final = re.compile(r"^(\[.*\]|[^:]*):[0-9]{1,5}$", re.ASCII)
+_HOST: Final = re.compile(r"[\w.:%-]*", re.ASCII)
 
 #: Seconds between two looks at whether the process is ready.
 LOOK_EVERY: Final = 0.5
@@ -70,6 +81,7 @@ class Registering(TwistedService):
         self._clock = clock
         self._kept: dict[Entry, Registration] = {}
         self._leaving: list[Deferred[None]] = []
+        self._has_told = False
         self._timer: IDelayedCall | None = None
 
     def startService(self) -> None:
@@ -78,7 +90,11 @@ class Registering(TwistedService):
         self._timer = self._clock.callLater(0, self._look)  # when the reactor runs
 
     def _look(self) -> None:
-        wanted = set(self._entries()) if self._is_ready() else set()
+        is_ready = self._is_ready()
+        wanted = set(self._entries()) if is_ready else set()
+        if is_ready and not wanted and not self._has_told:
+            self._has_told = True
+            _log.warn("nothing is registered: no TCP port listens, and --advertise names no place")
         # not while one leaves: the registry may hear the two in either order
         for entry in wanted - self._kept.keys() if not self._leaving else ():
             self._kept[entry] = self._registry.register(entry.names, entry.place)
@@ -146,16 +162,49 @@ def registering(
 
 
 def _in_words(entry: Entry) -> str:
-    return f"{', '.join(entry.names)} at {entry.place.name}"
+    place = entry.place
+    where = place.name
+    if place.is_anywhere:
+        where = f"port {place.port} of the address that the registry sees"
+    return f"{', '.join(entry.names)} at {where}"
 
 
-def places_of(ports: Iterable[IListeningPort], speaks_tls: bool) -> list[Place]:
-    """Return the places of ports that listen; UNIX sockets, which nobody else reaches, are none."""
+class Advertised(NamedTuple):
+    """Where others reach a server: "" for the address that it listens on, 0 for the port."""
+
+    host: str = ""
+    port: int = 0
+
+    @classmethod
+    def of(cls, text: str) -> Advertised:
+        """Take ``HOST``, ``HOST:PORT`` or ``:PORT`` apart. ValueError: it is none of them."""
+        host, colon, port = text.rpartition(":") if _WITH_PORT.search(text) else (text, "", "")
+        bare = host.removeprefix("[").removesuffix("]")
+        if (":" in bare) != (len(bare) == len(host) - 2) or not (host or colon):
+            raise ValueError("it is HOST, HOST:PORT or :PORT, an address of IPv6 in brackets")
+        if bare in ("0.0.0.0", "::") or len(bare) > MAX_HOST or not _HOST.fullmatch(bare):
+            raise ValueError(f"{bare!r} is no address or name of a host that others can reach")
+        if colon and not 0 < int(port) < 65536:
+            raise ValueError("a port is a number from 1 to 65535")
+        return cls(bare, int(port or 0))
+
+
+def places_of(
+    ports: Iterable[IListeningPort], speaks_tls: bool, advertise: str | None
+) -> list[Place]:
+    """
+    Return the places of ports that listen, or what is advertised for them. A UNIX socket has one
+    only if a host and a port are.
+    """
+    host, port = Advertised.of(advertise) if advertise is not None else Advertised()
+    scheme = "tls" if speaks_tls else "tcp"
     found = []
-    for port in ports:
-        where = port.getHost()
+    for each in ports:
+        where = each.getHost()
         if isinstance(where, (IPv4Address, IPv6Address)):
-            found.append(Place(where.host, where.port, "tls" if speaks_tls else "tcp"))
+            found.append(Place(host or where.host, port or where.port, scheme))
+        elif host and port:
+            found.append(Place(host, port, scheme))
     return found
 
 
@@ -168,6 +217,10 @@ def resolve_registry(
     """Return the registry of a plan; None if it has none, or a problem, which is noted."""
     registered = [each for each in addresses if each[0].register]
     origin = plan.origin
+    for each in plan.servers:
+        if each.advertise is not None and not each.register:
+            how = each.origin.spelled("register", "NAME")
+            problems.note_mismatch(each.origin, "advertise", f" is of use with {how} only")
     if not any(each.register for each in plan.servers):
         if plan.registry is not None:
             how = origin.spelled("register", "NAME")
@@ -179,32 +232,54 @@ def resolve_registry(
         url = registry_url(plan.registry)
         registry = registry_from(plan.registry, reactor)
         for server, listened in registered:
-            _check(server, listened, url.is_here, str(url), problems)
+            _check(server, listened, url, problems)
     return registry if len(problems) == before else None
 
 
 def _check(
     server: ServerPlan,
     addresses: tuple[ListenAddress, ...],
-    is_here: bool,
-    url: str,
+    url: RegistryURL,
     problems: Problems,
 ) -> None:
-    """Note what is wrong with a server's names, and with its addresses."""
+    """Note what is wrong with a server's names, and with its places."""
     origin = server.origin
-    if len(server.register) > MAX_NAMES:
-        problems.note(origin, "register", f": {MAX_NAMES} names at most")
-    for name in server.register:
-        if not 0 < len(name) <= MAX_NAME or name.upper().endswith(TLS_MARK):
-            words = f": a name has 1 to {MAX_NAME} letters, and does not end in {TLS_MARK}"
-            problems.note(origin, "register", words, name)
-    if addresses and all(each.description.startswith("unix:") for each in addresses):
-        problems.note_mismatch(origin, "register", " needs a TCP port, which others can reach")
+    with problems.noting(origin, "register"):
+        names = checked_names(server.register)
+        if url.is_rpyc:
+            is_tls = any(speaks_tls(each.endpoint) for each in addresses)
+            encoded(Register(entered_names(names, "tls" if is_tls else "tcp"), 65535))
+    advertised = Advertised()
+    if server.advertise is not None:
+        with problems.noting(origin, "advertise", server.advertise):
+            advertised = Advertised.of(server.advertise)
+            _check_advertised(advertised, addresses, url)
+    unix = [each for each in addresses if each.description.startswith("unix:")]
+    if addresses and len(unix) == len(addresses) and not all(advertised):
+        how = origin.spelled("advertise", "HOST:PORT")
+        words = f" needs a TCP port, which others can reach, or {how}"
+        problems.note_mismatch(origin, "register", words)
     for each in addresses:
-        if each.is_loopback and not is_here:
+        if each.is_loopback and not url.is_here and not advertised.host:
             words = (
                 f" {each.description}: it is registered at {url}, where others would find "
                 "themselves at that address: listen on interface=ADDRESS of this machine, or leave "
                 "interface out"
             )
             problems.note_mismatch(origin, "listen", words)
+
+
+def _check_advertised(
+    advertised: Advertised, addresses: tuple[ListenAddress, ...], url: RegistryURL
+) -> None:
+    """Raise ValueError where what is advertised cannot be registered as it is meant."""
+    if advertised.host and url.is_rpyc:
+        raise ValueError(
+            f"the registry at {url} takes the address that it sees, as RPyC's do, so :PORT alone "
+            "can be another one there; a registry in Redis takes any"
+        )
+    if advertised.port and len(addresses) > 1:
+        raise ValueError(
+            f"it names one port, and the server listens at {len(addresses)} places: leave the port "
+            "out, or make them servers of their own"
+        )

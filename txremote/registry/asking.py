@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError as DeferredTimeout
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ConnectError, ConnectionLost
@@ -156,7 +157,7 @@ def _ask_by_udp(reactor: Any, url: RegistryURL, message: bytes, source: str) -> 
     def ask(host: str) -> Deferred[bytes]:
         return _Datagram(reactor, url, host, message, source).answer
 
-    return resolved(reactor, url.host).addCallback(ask)
+    return resolved(reactor, url.host, isIPAddress(source)).addCallback(ask)
 
 
 @implementer(IResolutionReceiver)
@@ -185,13 +186,20 @@ class _Resolution:
             self.address.errback(OSError(f"no address is known of {self._name!r}"))
 
 
-def resolved(reactor: Any, host: str) -> Deferred[str]:
-    """Return the address of a host. The Deferred fails with OSError."""
+def resolved(reactor: Any, host: str, only_ipv4: bool = False) -> Deferred[str]:
+    """Return the address of a host, or one of IPv4. The Deferred fails with OSError."""
     receiver = _Resolution(host)
-    if isIPAddress(host) or isIPv6Address(host.partition("%")[0]):
+    if isIPAddress(host):
         receiver.address.callback(host)
+    elif isIPv6Address(host.partition("%")[0]):
+        if only_ipv4:
+            problem = f"{host} is an address of IPv6, and the server listens on IPv4 alone"
+            receiver.address.errback(OSError(problem))
+        else:
+            receiver.address.callback(host)
     else:
-        reactor.nameResolver.resolveHostName(receiver, host)
+        kinds = [IPv4Address] if only_ipv4 else None
+        reactor.nameResolver.resolveHostName(receiver, host, addressTypes=kinds)
     return receiver.address
 
 

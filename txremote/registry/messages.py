@@ -29,9 +29,16 @@ MAX_MESSAGE: Final = 1500
 #: Longest list of names that RPyC reads from a datagram.
 MAX_LIST: Final = 10 * MAX_MESSAGE
 
-#: Longest name of a service, and most names of one server, that are taken.
+#: Longest name of a service, in capitals, and most names of one server.
 MAX_NAME: Final = 200
 MAX_NAMES: Final = 64
+
+#: Behind the names of servers that speak TLS, as they are entered besides.
+TLS_MARK: Final = "+TLS"
+
+# The same of what is entered: each name may stand there with the mark, too.
+_MAX_ENTERED: Final = MAX_NAME + len(TLS_MARK)
+_MAX_ENTRIES: Final = 2 * MAX_NAMES
 
 _MAGIC: Final = "RPYC"
 _HOST: Final = 255
@@ -68,6 +75,29 @@ class List(NamedTuple):
 
 
 Request: TypeAlias = Query | Register | Unregister | List
+
+
+def checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """
+    Return the names of a service, as they are the same in all kinds of registries.
+
+    Raises:
+        ValueError: They are too many, or one is none.
+    """
+    if not 0 < len(names) <= MAX_NAMES:
+        raise ValueError(f"a server has 1 to {MAX_NAMES} names in a registry, not {len(names)}")
+    for name in names:
+        if not 0 < len(name.upper()) <= MAX_NAME or name.upper().endswith(TLS_MARK):
+            raise ValueError(
+                f"{name!r}: a name in a registry has 1 to {MAX_NAME} letters, and does not end in "
+                f"{TLS_MARK}"
+            )
+    return names
+
+
+def entered_names(names: tuple[str, ...], scheme: str) -> tuple[str, ...]:
+    """Return the names that a server is entered under in RPyC's registry."""
+    return (*names, *(name + TLS_MARK for name in names)) if scheme == "tls" else names
 
 
 def encoded(request: Request) -> bytes:
@@ -107,8 +137,8 @@ def request_of(data: bytes) -> Request:
         case "QUERY", (str(name),):
             return Query(_name(name))
         case "REGISTER", (tuple(names), port):
-            if not 0 < len(names) <= MAX_NAMES:
-                raise RemoteProtocolError(f"{len(names)} names: 1 to {MAX_NAMES} are taken")
+            if not 0 < len(names) <= _MAX_ENTRIES:
+                raise RemoteProtocolError(f"{len(names)} names: 1 to {_MAX_ENTRIES} are taken")
             return Register(tuple(map(_name, names)), _port(port))
         case "UNREGISTER", (port,):
             return Unregister(_port(port))
@@ -123,14 +153,17 @@ def addresses_of(data: bytes) -> tuple[Address, ...]:
     if not isinstance(answer, tuple):
         raise RemoteProtocolError("the registry's answer is no tuple of addresses")
     found = []
+    strange = 0
     for each in answer:
         match each:
-            case (str(host), int(port)) if 0 < len(host) <= _HOST:
-                found.append((host, _port(port)))
+            case (str(host), int(port)) if 0 < len(host) <= _HOST and 0 < port < 65536:
+                found.append((host, port))
             case (str(), str()):
                 pass  # a server of RPyC's on a UNIX socket: of no use from here
             case _:
-                raise RemoteProtocolError("the registry's answer has something but (host, port)")
+                strange += 1  # a stranger's, who must not hide the others
+    if strange and not found:
+        raise RemoteProtocolError("the registry's answer has something but (host, port)")
     return tuple(found)
 
 
@@ -141,7 +174,8 @@ def names_of(data: bytes) -> tuple[str, ...] | None:
         return None
     if not isinstance(answer, tuple):
         raise RemoteProtocolError("the registry's answer is no tuple of names")
-    return tuple(map(_name, answer))
+    # one that nobody could ask for is some stranger's, and hides no other
+    return tuple(name for name in map(_text, answer) if 0 < len(name) <= _MAX_ENTERED)
 
 
 def is_ok(data: bytes) -> bool:
@@ -168,10 +202,17 @@ def _decoded(data: bytes, most: int) -> object:
     return found
 
 
-def _name(name: object) -> str:
-    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
-        raise RemoteProtocolError(f"a name is a text of 1 to {MAX_NAME} letters")
+def _text(name: object) -> str:
+    if not isinstance(name, str):
+        raise RemoteProtocolError("a name is a text")
     return name
+
+
+def _name(name: object) -> str:
+    # registries keep it in capitals, which may be more
+    if not 0 < len(_text(name).upper()) <= _MAX_ENTERED:
+        raise RemoteProtocolError(f"a name is a text of 1 to {_MAX_ENTERED} letters")
+    return _text(name)
 
 
 def _port(port: object) -> int:

@@ -32,7 +32,7 @@ from txremote.refs.awaiting import awaitable, failed
 from txremote.refs.clock import steady
 from txremote.registry.asking import TIMEOUT, resolved, within
 from txremote.registry.keeping import Renewed, Watchable
-from txremote.registry.messages import MAX_NAME, MAX_NAMES
+from txremote.registry.messages import MAX_NAME, checked_names
 from txremote.registry.ports import Place, Registration
 from txremote.registry.redis_links import RedisLink, redis_link
 from txremote.registry.urls import RegistryURL
@@ -118,18 +118,34 @@ class RedisRegistry(Watchable):
         self._link = link or redis_link(url, reactor)
         self._lease = str(int(lease * 1000))
         self._renew_every = renew_every
+        self._strange = 0
 
     def find(self, name: str) -> Deferred[tuple[Place, ...]]:
         """Return where a name is served."""
 
         def found(written: list[str | None]) -> tuple[Place, ...]:
-            return tuple(place for each in written or () if (place := _read(each)) is not None)
+            places = [_read(each) for each in written or ()]
+            self._note_strange(written, places.count(None))
+            return tuple(place for place in places if place is not None)
 
         try:
             keys = _keys((name,))[1:]
         except ValueError as problem:
             return failed(problem)
         return awaitable(self._run(_FIND, keys, [str(MOST_PLACES)]).addCallback(found))
+
+    def _note_strange(self, written: list[str | None], count: int) -> None:
+        """Log that some of what was read are no places, once for each number of them."""
+        if count != self._strange and count:
+            example = next(each for each in written if _read(each) is None)
+            _log.warn(
+                "{count} of {total} places in {what} are none, such as {example}",
+                count=count,
+                total=len(written),
+                what=self._what,
+                example=str(example)[:200],
+            )
+        self._strange = count
 
     def register(self, names: tuple[str, ...], place: Place) -> Registration:
         """Enter a server, and renew that until its `Registration` leaves. ValueError: a name is
@@ -175,7 +191,8 @@ class RedisRegistry(Watchable):
         """Return a place with the address by which this machine reaches Redis, if it has none."""
         if not place.is_anywhere:
             return place
-        finding = own_address(self._reactor, self.url.host or "127.0.0.1")
+        asked = self.url.host or "127.0.0.1"
+        finding = own_address(self._reactor, asked, only_ipv4=place.host == "0.0.0.0")
         host = await within(finding, TIMEOUT, self._clock, self.url)
         key = "" if place.key == place.name else place.key
         return replace(place, host=host, key=key)
@@ -192,7 +209,7 @@ class RedisRegistry(Watchable):
         return within(running, TIMEOUT, self._clock, self.url).addErrback(wrong)
 
 
-def own_address(reactor: Any, host: str) -> Deferred[str]:
+def own_address(reactor: Any, host: str, only_ipv4: bool = False) -> Deferred[str]:
     """Return the address of this machine from which another is reached. It sends nothing."""
 
     def ask(address: str) -> str:
@@ -202,17 +219,13 @@ def own_address(reactor: Any, host: str) -> Deferred[str]:
             name: str = asking.getsockname()[0]
             return name
 
-    return resolved(reactor, host).addCallback(ask)
+    return resolved(reactor, host, only_ipv4).addCallback(ask)
 
 
 def _keys(names: tuple[str, ...]) -> list[str]:
     """Return the keys of some names. ValueError: they are too many, or one is none."""
-    if not 0 < len(names) <= MAX_NAMES or not all(0 < len(name) <= MAX_NAME for name in names):
-        raise ValueError(
-            f"1 to {MAX_NAMES} names of 1 to {MAX_NAME} letters are registered, not {names!r}"
-        )
     keys = [_PREFIX]
-    for name in names:
+    for name in checked_names(names):
         key = f"{_PREFIX}:{name.upper()}"
         keys += [key, f"{key}:places"]
     return keys
@@ -244,5 +257,4 @@ def _read(written: str | None) -> Place | None:
                 return Place(host, port, scheme, load, key)
     except (ValueError, RecursionError, OverflowError):
         pass
-    _log.warn("a place in the registry is none: {written}", written=written[:200])
     return None

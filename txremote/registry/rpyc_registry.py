@@ -22,21 +22,21 @@ from txremote.refs.clock import steady
 from txremote.registry.asking import Ask, asking
 from txremote.registry.keeping import Renewed, Watchable
 from txremote.registry.messages import (
+    TLS_MARK,
     List,
     Query,
     Register,
     Request,
     Unregister,
     addresses_of,
+    checked_names,
     encoded,
+    entered_names,
     is_ok,
     names_of,
 )
 from txremote.registry.ports import Place, Registration
 from txremote.registry.urls import RegistryURL
-
-#: Behind the names of servers that speak TLS.
-TLS_MARK: Final = "+TLS"
 
 #: Seconds between two renewals: a registry that was started again knows its servers soon.
 RENEW_EVERY: Final = 15.0
@@ -68,6 +68,7 @@ class RpycRegistry(Watchable):
             return tuple(Place(*address, scheme) for address, scheme in schemes.items())
 
         try:
+            (name,) = checked_names((name,))
             messages = [encoded(Query(each)) for each in (name, name + TLS_MARK)]
         except ValueError as problem:
             return failed(problem)
@@ -79,13 +80,11 @@ class RpycRegistry(Watchable):
         Enter a server, and renew that until its `Registration` leaves.
 
         Raises:
-            ValueError: The names are too long, or it is on a UNIX socket.
+            ValueError: The names are none, too many or too long, or it is on a UNIX socket.
         """
         if place.scheme == "unix":
             raise ValueError("RPyC's registry knows TCP ports only, and no UNIX sockets")
-        entered = names
-        if place.scheme == "tls":
-            entered = (*names, *(name + TLS_MARK for name in names))
+        entered = entered_names(checked_names(names), place.scheme)
         encoded(Register(entered, place.port))  # what is wrong with them is told here
         return Renewed(
             partial(self._enter, entered),
@@ -121,7 +120,8 @@ class RpycRegistry(Watchable):
             if not is_ok(answer):
                 raise RegistryRefused(f"{self._what} did not take {request}")
 
-        source = "" if place.is_anywhere else place.host
+        # of a server on 0.0.0.0 a registry must not see an address of IPv6, where it is not
+        source = "" if place.host == "::" else place.host
         return self._ask(encoded(request), source).addCallback(answered)
 
     def _nonsense(self, problem: RemoteProtocolError) -> RegistryUnreachable:

@@ -128,7 +128,7 @@ class Worker:
 
 def _own(plan: Plan) -> Plan:
     """Return the plan of one worker: the admin site and the registry are the supervisor's."""
-    servers = tuple(replace(each, register=()) for each in plan.servers)
+    servers = tuple(replace(each, register=(), advertise=None) for each in plan.servers)
     return replace(plan, servers=servers, registry=None, admin=None, admin_token=None, workers=0)
 
 

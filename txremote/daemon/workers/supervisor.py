@@ -109,7 +109,8 @@ class Supervisor(MultiService):
             for address in server.addresses:
                 found = next(ports, None)
                 if found is not None and server.plan.register:
-                    for place in places_of([found[1]], speaks_tls(address.endpoint)):
+                    is_tls = speaks_tls(address.endpoint)
+                    for place in places_of([found[1]], is_tls, server.plan.advertise):
                         yield Entry(server.plan.register, place)
 
     # -- its start
