@@ -14,6 +14,7 @@ import pytest_twisted
 from docutils import nodes
 
 import txremote
+from tests.buses.redis_server import RedisServer, needs_redis
 from tests.document_runner import Reader, doctree
 from tests.processes import ROOT, SERVES
 from tests.switch_tables import page_with
@@ -145,6 +146,19 @@ class TestFollowed:
         reader = Reader(DOCS / f"{page}.rst", tmp_path)
         await reader.follow()
         assert reader.ran > 15
+
+    @needs_redis
+    @pytest_twisted.ensureDeferred
+    async def test_many(self, tmp_path_factory, monkeypatch):
+        """A service from one process to several; a Redis joins the last ones, and knows them."""
+        folder = tmp_path_factory.mktemp("m")
+        monkeypatch.setenv("TXREMOTE_BUS", str(folder / "bus"))
+        with RedisServer() as redis:
+            for name in ("BOARD_REDIS", "TXREMOTE_REGISTRY"):
+                monkeypatch.setenv(name, f"redis://127.0.0.1:{redis.port}")
+            reader = Reader(DOCS / "many.rst", folder)
+            await reader.follow()
+        assert reader.ran > 20
 
     @pytest_twisted.ensureDeferred
     async def test_limited(self, tmp_path):
