@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
@@ -17,6 +18,7 @@ from tests.buses.redis_server import needs_redis
 from tests.daemon.workers.real import Workers
 from tests.machines.network import Machine, Network, network_redis, why_no_machines
 from tests.processes import Program
+from txremote.buses.host import ENVIRONMENT
 
 CLASSES = {"price_feed": "PriceFeed", "chat_room": "ChatRoom"}
 
@@ -43,7 +45,12 @@ class Site(NamedTuple):
 
 def one_host(stack: ExitStack, name: str) -> Site:
     """Serve an example by the command of its docstring, with four workers."""
-    server = Workers(count=4, service=("--service", f"examples.{name}.{CLASSES[name]}"))
+    bus = f"{stack.enter_context(TemporaryDirectory())}/bus"  # not that of this account
+    server = Workers(
+        count=4,
+        env={**os.environ, ENVIRONMENT: bus},
+        service=("--service", f"examples.{name}.{CLASSES[name]}"),
+    )
     stack.enter_context(server)
     return Site([server.place], [server], [], server.place, stack, dict(os.environ))
 
