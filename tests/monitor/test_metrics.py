@@ -98,7 +98,7 @@ class Shop(Service):
 
 
 @asynccontextmanager
-async def at_work() -> AsyncIterator[Watched]:
+async def at_work(topic_name: str = "news") -> AsyncIterator[Watched]:
     """Give what has had calls that ended well and badly, jobs, tasks, certificates, warnings."""
     async with watched(Shop()) as found:
         monitor = found.monitor
@@ -114,7 +114,7 @@ async def at_work() -> AsyncIterator[Watched]:
             await conn.root.divide(1, 0)
         with pytest.raises(AttributeError):
             await conn.root.no_such_method()
-        topic = Topic("news", bus=MemoryBus().join)
+        topic = Topic(topic_name, bus=MemoryBus().join)
         topic.subscribe(print, keys="nothing of it")
         for _ in range(2):
             topic.publish("an event")
@@ -129,7 +129,7 @@ async def at_work() -> AsyncIterator[Watched]:
         await until(lambda: done.done and running.status == "RUNNING")
         Logger("txremote.test").critical("something odd")
         yield found
-        assert held is not None and topic.name == "news"
+        assert held is not None and topic.name == topic_name
         await ticks.aclose()
         await second.stop()
 
@@ -164,7 +164,7 @@ async def test_promtool_finds_nothing_wrong_with_the_names() -> None:
 @pytest_twisted.ensureDeferred
 async def test_what_happened_is_counted() -> None:
     """Rows of the same labels are added up, but for certificates: the first to expire counts."""
-    async with at_work() as found:
+    async with at_work("counted") as found:
         page, open_page = pages_of(found.monitor)
     values = values_in(page)
     expected = {
@@ -177,14 +177,14 @@ async def test_what_happened_is_counted() -> None:
         ("txremote_running_calls",): 2,
         ("txremote_streams", "sent"): 1,
         ("txremote_streams", "read"): 0,
-        ("txremote_topic_subscribers", "news"): 1,
-        ("txremote_topic_lagging_subscribers", "news"): 0,
-        ("txremote_topic_buffered_events", "news"): 0,
-        ("txremote_topic_bus_joined", "news"): 1,
-        ("txremote_topic_published_events_total", "news"): 2,
-        ("txremote_topic_delivered_events_total", "news"): 0,
-        ("txremote_topic_dropped_events_total", "news"): 0,
-        ("txremote_topic_missed_events_total", "news"): 3,
+        ("txremote_topic_subscribers", "counted"): 1,
+        ("txremote_topic_lagging_subscribers", "counted"): 0,
+        ("txremote_topic_buffered_events", "counted"): 0,
+        ("txremote_topic_bus_joined", "counted"): 1,
+        ("txremote_topic_published_events_total", "counted"): 2,
+        ("txremote_topic_delivered_events_total", "counted"): 0,
+        ("txremote_topic_dropped_events_total", "counted"): 0,
+        ("txremote_topic_missed_events_total", "counted"): 3,
         ("txremote_slow_calls_total",): 0,
         ("txremote_connections", "shop"): 1,
         ("txremote_refused_connections_total", "shop"): 0,

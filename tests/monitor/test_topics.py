@@ -47,7 +47,8 @@ def test_a_row_tells_what_a_topic_has_counted() -> None:
     slow.close()
 
 
-def test_the_state_of_the_bus_is_told() -> None:
+def test_the_bus_is_told_and_an_event_counts_once_in_all_processes() -> None:
+    """Where it was published; so sums tell how many there were."""
     watch, bus = TopicWatch(), MemoryBus()
     on_bus = Topic("on a bus", bus=bus.join)
     assert row_of(watch, "on a bus").bus == "not joined yet"
@@ -55,6 +56,12 @@ def test_the_state_of_the_bus_is_told() -> None:
     (link,) = bus.links
     link.listener.state(False, "it was\nkilled")
     assert row_of(watch, "on a bus").bus == "away: it was killed"
+    other = Topic("on a bus", bus=bus.join)  # as in another process
+    for number in range(3):
+        other.publish(number)
+    both = row_of(watch, "on a bus")
+    assert (both.published, both.delivered) == (3, 3)
+    assert on_bus.stats().received == 3
 
 
 def test_counts_stay_when_a_topic_is_gone() -> None:

@@ -177,10 +177,7 @@ class MonitorCollector(Collector):
             min,
         )
         for value, text in (
-            (
-                "published",
-                "Events that a topic has had, in each worker, those of its bus too.",
-            ),
+            ("published", "Events that were published to a topic here, not those of its bus."),
             ("delivered", "Events that the subscribers of a topic have taken."),
             ("dropped", "Events that subscribers of a topic were too slow for."),
             ("missed", "Events that the bus of a topic has lost."),

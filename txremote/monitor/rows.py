@@ -176,10 +176,10 @@ class TopicRow(Struct, frozen=True):
     """
     A topic, in one process; those of one name are one.
 
-    ``published`` counts the events that it has had, those of its bus included; ``delivered`` and
-    ``dropped`` those that its subscribers have taken and, being too slow, have not been given;
-    ``missed`` those that its bus has lost. ``lagging`` subscribers have events that wait for
-    them, ``buffered`` in all. ``bus`` is "" without one, "joined", or why it is not.
+    ``published`` counts the events of this process, and not those that came by its bus, which it
+    has had as well; ``delivered`` and ``dropped`` those that its subscribers have taken and have
+    not been given, for they were too slow; ``missed`` those that its bus has lost. Of ``lagging``
+    subscribers events wait, ``buffered`` in all. ``bus`` is "" without one, "joined", or why not.
     """
 
     name: str

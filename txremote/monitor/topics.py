@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 from msgspec import Struct, structs
 
 from txremote.monitor.rows import TopicRow, plain
-from txremote.topics.topic import Topic, TopicStats, topics
+from txremote.topics.topic import Topic, topics
 
 #: How many topics have rows, where there are more: those with the most subscribers.
 MOST_ROWS: Final = 1_000
@@ -94,7 +94,7 @@ class TopicWatch:
     """
 
     def __init__(self) -> None:
-        self._seen: WeakKeyDictionary[Topic, TopicStats] = WeakKeyDictionary()
+        self._seen: WeakKeyDictionary[Topic, TopicTotals] = WeakKeyDictionary()
         self.totals: tuple[TopicTotals, ...] = ()
 
     def rows(self) -> list[TopicRow]:
@@ -103,13 +103,17 @@ class TopicWatch:
         for topic in _all_topics():
             now = topic.stats()
             name = plain(now.name)
-            news.append(_since(name, self._seen.get(topic), now))
-            self._seen[topic] = now
+            before = self._seen.get(topic, TopicTotals(name))
+            # an event of the bus is just being counted, perhaps, in another thread
+            published = max(now.published - now.received, before.published)
+            counted = TopicTotals(name, published, now.delivered, now.dropped, now.missed)
+            news.append(_since(before, counted))
+            self._seen[topic] = counted
             rows.append(
                 TopicRow(
                     name=name,
                     subscribers=now.subscribers,
-                    published=now.published,
+                    published=published,
                     delivered=now.delivered,
                     dropped=now.dropped,
                     lagging=now.lagging,
@@ -130,12 +134,10 @@ def _all_topics() -> list[Topic]:
             continue
 
 
-def _since(name: str, before: TopicStats | None, now: TopicStats) -> TopicTotals:
+def _since(before: TopicTotals, now: TopicTotals) -> TopicTotals:
     """Return what a topic has counted since it was looked at."""
-    if before is None:
-        return TopicTotals(name, now.published, now.delivered, now.dropped, now.missed)
     return TopicTotals(
-        name,
+        now.name,
         now.published - before.published,
         now.delivered - before.delivered,
         now.dropped - before.dropped,

@@ -88,6 +88,7 @@ class BusSide:
 
     Attributes:
         described: Whether the bus is there, for people.
+        received_count: How many events have come by it.
     """
 
     def __init__(self, topic: Topic, make: MakeJoin) -> None:
@@ -97,6 +98,7 @@ class BusSide:
         self._link: BusLink | None = None
         self._closed = False
         self.described = "not joined yet"
+        self.received_count = 0
 
     def join(self) -> None:
         """
@@ -153,6 +155,7 @@ class BusSide:
         """Take an event of another process."""
         event = self._decoded(key, payload, origin, number)
         if event is not None:
+            self.received_count += 1
             self._topic.came(event)
 
     def retained(self, key: str | None, payload: bytes, origin: str, number: int) -> None:

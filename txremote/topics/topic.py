@@ -60,10 +60,11 @@ class TopicStats:
             or since they could not be sent to it.
         lagging: How many subscribers have events that wait for them.
         buffered: How many events wait, together.
-        bus: Whether its bus is there, for people: "joined", or "away: " and why; empty without a
-            bus, and before it is used.
+        bus: Whether its bus is there, for people: "joined", "away: " and why, or "not joined yet"
+            before it is used; empty without a bus.
         missed: How many events of other processes it never had, each counted once; and one each
             time that its bus does not know how many.
+        received: How many of those that it has had came by its bus.
     """
 
     name: str
@@ -75,6 +76,7 @@ class TopicStats:
     buffered: int
     bus: str
     missed: int = 0
+    received: int = 0
 
 
 class Topic:
@@ -339,6 +341,7 @@ class Topic:
                 buffered=sum(member.waiting.events for member in members),
                 bus=self._bus.described if self._bus is not None else "",
                 missed=self._missed,
+                received=self._bus.received_count if self._bus is not None else 0,
             )
 
 

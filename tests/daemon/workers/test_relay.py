@@ -117,7 +117,8 @@ def test_a_failure_of_a_worker_is_one_for_all_observers_of_the_log() -> None:
     """The page's log and the metrics count it, JSON has its traceback, and so has a file."""
     recent, written = RecentLog(), io.StringIO()
     observers = [recent, observer_to(written), textFileLogObserver(written)]
-    told = line_of(event("it broke", log_failure=Failure(KeyError("gone")), log_namespace="shop"))
+    broken = event("it broke", log_failure=Failure(KeyError("gone")), log_namespace="shop")
+    told = line_of({**broken, "log_system": "a system"})
     for each in observers:
         globalLogPublisher.addObserver(each)
     try:
@@ -130,4 +131,4 @@ def test_a_failure_of_a_worker_is_one_for_all_observers_of_the_log() -> None:
     found = json.loads(as_json)
     assert (found["text"], found["worker"]) == ("worker 2: it broke", 2)
     assert found["traceback"] == told.traceback and "KeyError" in told.traceback
-    assert "KeyError: 'gone'" in "".join(as_text)
+    assert "KeyError: 'gone'" in "".join(as_text) and "[a system] worker 2: it " in as_text[0]

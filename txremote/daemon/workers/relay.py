@@ -130,6 +130,7 @@ def line_of(event: LogEvent) -> LogLine:
         text=formatEvent(event)[:_LONGEST],
         fields=fields,
         traceback="" if failure is None else failure.getTraceback()[-_LONGEST:],
+        system=str(event.get("log_system", ""))[:_LONGEST],
         error="" if failure is None else failure.getErrorMessage()[:_LONGEST],
     )
 
@@ -163,6 +164,8 @@ def write_line(number: int, line: LogLine) -> None:
     }
     if line.at:
         event["log_time"] = line.at
+    if line.system:
+        event["log_system"] = line.system
     if line.traceback:
         event["log_failure"] = Told(line.traceback, line.error)
     globalLogPublisher(event)

@@ -33,6 +33,7 @@ class LogLine(Struct, frozen=True):
     An event of the log, as text, with those of its fields that are plain values.
 
     ``traceback`` is that of its failure, and ``error`` what this says; both are "" without one.
+    ``system`` is what Twisted's older log calls so, "" in its newer one.
     """
 
     at: float
@@ -42,6 +43,7 @@ class LogLine(Struct, frozen=True):
     fields: dict[str, Any]
     traceback: str = ""
     error: str = ""
+    system: str = ""
 
 
 class MethodTotals(Struct, frozen=True):

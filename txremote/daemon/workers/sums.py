@@ -1,9 +1,8 @@
 """
 The rows of several workers, added up: sums where sums make sense, else each worker's rows.
 
-Rows of connections, calls, slow calls and topics have the number of their worker: a topic's events
-come to each worker that is on its bus, so what the workers have counted is not to be added up
-without a thought. Rows of one server, class or pool in all workers become one.
+Rows of connections, calls, slow calls and topics have the number of their worker: a subscriber is
+slow, or a bus away, in one of them. Rows of one server, class or pool in all workers become one.
 """
 
 from __future__ import annotations
