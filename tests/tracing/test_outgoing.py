@@ -20,7 +20,13 @@ from tests.tracing.recorded import Front, Shop, current_name, recording
 from txremote import Service, async_, connect, exposed, threaded
 from txremote.errors import AsyncResultTimeout, ConnectionLost, DeadReferenceError, NotSendable
 from txremote.testing import Pair, connected_pair
-from txremote.wire.consts import HANDLE_FORGET, HANDLE_KEEP, HANDLE_TRACE
+from txremote.wire.consts import (
+    HANDLE_CALLATTR,
+    HANDLE_CALLPATH,
+    HANDLE_FORGET,
+    HANDLE_KEEP,
+    HANDLE_TRACE,
+)
 
 
 def test_a_call_and_its_callback_are_one_trace() -> None:
@@ -38,6 +44,50 @@ def test_a_call_and_its_callback_are_one_trace() -> None:
     name = f"test_outgoing.{twice.__qualname__}"
     above = call.rpartition(" / ")[0]
     assert recorder.tree == ["main", above, call, f"{call} / own", back, f"{back} / server {name}"]
+
+
+class Chain(Shop):
+    """Its methods are called of results, and with results."""
+
+    @exposed
+    def me(self, *_results: Any, **_named: Any) -> Any:
+        return self
+
+    @exposed
+    async def later(self, _result: Any) -> str | None:
+        return current_name()
+
+    @exposed
+    def number(self) -> int:
+        return 7
+
+
+def test_calls_that_use_results_are_sent_at_once_and_each_has_its_span() -> None:
+    with recording() as recorder:
+        pair = connected_pair(server_root=Chain)
+        root, wire = pair.client.root, Wire(pair.client)
+        with recorder.within("main"):
+            first = root.me()
+            last = first.me(root.me(), kind=root.number()).later((root.here(), first))
+        sent = [kind for kind in wire.requests if kind == HANDLE_CALLATTR]
+        assert sent == []  # they are gathered, and go in one turn
+        assert pair.result(last) == "Chain.later"
+        kinds = list(wire.requests)
+    calls = [kind for kind in kinds if kind in (HANDLE_CALLATTR, HANDLE_CALLPATH)]
+    assert len(calls) == 6
+    assert kinds.count(HANDLE_TRACE) == 6
+    assert kinds[0] == HANDLE_KEEP
+    assert recorder.tree == sorted(
+        [
+            "main",
+            *(f"main / client {name}" for name in SENT),
+            *(f"main / client {name} / server Chain.{name.split('.')[1]}" for name in SENT),
+        ]
+    )
+
+
+# what is still to come is of no known class
+SENT = ["?.later", "?.me", "Chain.here", "Chain.me", "Chain.me", "Chain.number"]
 
 
 def test_results_that_calls_use_are_forgotten_when_a_connection_is_not_traced_any_more() -> None:

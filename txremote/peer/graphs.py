@@ -16,6 +16,7 @@ answers with HALFWAY, before it has done anything.
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Protocol
 
@@ -193,12 +194,15 @@ class Graphs:
         asked._depth = 1 + max([each._depth for each in needed])
         asked._own = 1
 
+        context = copy_context()  # what is left of it is its caller's, too
+
         def resume(result: object) -> object:
             asked._own = 0
             if type(result) is not Halfway:
                 return result
             at = target if result.position == 0 else result.value
-            return self._call_here(at, names[result.position :], args, kwargs, deadline)
+            left = names[result.position :]
+            return context.run(self._call_here, at, left, args, kwargs, deadline)
 
         asked.addCallback(resume)
         if len(self.kept) < self._config.max_promises and self._outbox.holds(asked._number):

@@ -6,7 +6,8 @@ is current where the call is made; in another thread than the connection's, of t
 current there.
 
 A call that has to be made in several requests, as a stock peer's paths, has one span. What gives an
-item of an iterator has none, and goes in the context of its caller.
+item of an iterator has none, and goes in the context of its caller. A call that uses the results of
+others has its span when it is sent: at once, or when those results are there.
 """
 
 from __future__ import annotations
@@ -21,14 +22,41 @@ from opentelemetry.trace import INVALID_SPAN, Span, TraceFlags, get_current_span
 from twisted.internet.defer import Deferred
 
 from txremote.peer.connection import Connection
+from txremote.peer.graphs import Graphs
 from txremote.peer.halfway import Halfway
 from txremote.peer.outbound import OutboundCalls
+from txremote.peer.pending_calls import UnansweredCall
+from txremote.peer.promise import Args, Kwargs, Promise, promises_in
+from txremote.refs.ports import Answer
 from txremote.refs.reference import RemoteReference
 from txremote.tracing.naming import ITEMS, SPANNED
 from txremote.tracing.spans import ConnectionSpans, end_client, end_failed
 from txremote.tracing.w3c import written
 from txremote.wire.consts import FEATURE_TRACE, HANDLE_BUFFITER
 from txremote.wire.messages import trace_request
+from txremote.wire.naming import UNNAMED
+
+
+class TracedGraphs(Graphs):
+    """The calls of one connection that use results of others, with spans."""
+
+    __slots__ = ()
+
+    _outbound: TracedCalls
+
+    def _send(
+        self,
+        target: Promise | RemoteReference,
+        names: tuple[str, ...],
+        args: Args | None,
+        kwargs: Kwargs,
+        deadline: float | None,
+        needed: list[Promise],
+    ) -> Answer:
+        make = partial(super()._send, target, names, args, kwargs, deadline, needed)
+        # of what is still to come nobody knows the class
+        service = target._pack[0] if type(target) is RemoteReference else UNNAMED
+        return self._outbound.send_of_graph(service, names, make)
 
 
 class TracedCalls(OutboundCalls):
@@ -73,6 +101,9 @@ class TracedCalls(OutboundCalls):
         if not tracing.on:
             return super().call(reference, names, args, kwargs, deadline, to_the_end)
         span: Span | None = None
+        given = (args, *kwargs.values()) if kwargs else args
+        if given and any(True for _each in promises_in(given)):
+            return super().call(reference, names, args, kwargs, deadline, to_the_end)
         if get_current() or random() < tracing.ratio:  # as `draw`, without the call
             make = partial(super().call, reference, names, args, kwargs, deadline, to_the_end)
             if names and names[-1] in ITEMS:
@@ -84,6 +115,30 @@ class TracedCalls(OutboundCalls):
             return super().call(reference, names, args, kwargs, deadline, to_the_end)
         make = partial(super().call, reference, names, args, kwargs, deadline, to_the_end)
         return self._sent_within(INVALID_SPAN, make)
+
+    def graphs(self) -> Graphs:
+        """Return what makes the calls that use results of others."""
+        if self._graphs is None:
+            self._graphs = TracedGraphs(
+                self._connection,
+                self,
+                config=self._config,
+                tables=self._tables,
+                outbox=self._outbox,
+            )
+        return self._graphs
+
+    def send_of_graph(
+        self, service: str, names: tuple[str, ...], make: Callable[[], Answer]
+    ) -> Answer:
+        """Send a call that uses results of others."""
+        tracing = self._spans.tracing
+        if not tracing.on:
+            return make()
+        span: Span | None = None
+        if get_current() or tracing.draw():
+            span = self._spans.client_of_path(service, names)
+        return make() if span is None else self._spanned(span, make)
 
     def request(
         self,
@@ -159,7 +214,10 @@ class TracedCalls(OutboundCalls):
         except BaseException as error:
             end_failed(span, error, None)
             raise
-        return asked.addBoth(end_client, span)
+        asked.addBoth(end_client, span)
+        if type(asked) is UnansweredCall:  # its result is what the peer gives, as without a span
+            asked._own_callbacks()
+        return asked
 
     def _sent_within(self, span: Span, make: Callable[[], Deferred[object]]) -> Deferred[object]:
         """Make a call, whose requests are sent with the context of a span."""
