@@ -14,9 +14,9 @@ from tests.processes import Program, run, script
 from txremote.demo import _STEPS
 
 # None in sys.modules is how Python notes that there is no such module.
-WITHOUT_RPYC = """\
+WITHOUT_EXTRAS = """\
 import sys
-sys.modules["rpyc"] = None
+sys.modules["rpyc"] = sys.modules["prometheus_client"] = None
 from txremote.cli import main
 sys.exit(main(["demo"]))
 """
@@ -53,11 +53,14 @@ def test_every_step_is_shown_with_its_source(demo):
     [
         ">>> await conn.root.add(2, 3)\n5\n",
         ">>> await conn.root.motto\n'one await away'\n",
-        "\nTypeError: unsupported operand type(s) for +: 'int' and 'str'\n",
-        "return a + b\n",  # of the remote traceback
+        "\nZeroDivisionError: float division by zero\n",
+        "return a / b\n",  # of the remote traceback
         "\ncannot access 'not_exposed': DemoService exposes no such name",
         " ann 4\n",
         "\n['ann', 'bob', 'cy', 'dee']\n",
+        "\nPlayer(name='bob', level=7)\nplayers[1].level: expected int, got str 'seven'\n",
+        "\n[0, 1, 4, 9, 16, 25]\n",
+        "\n['the gate opens', 'a dragon comes out']\n",
         "\nlift-off\n[3, 2, 1]\n",
         "\nTrue lift-off\n",
     ],
@@ -74,19 +77,28 @@ def test_stock_rpyc_client_takes_part(demo):
     assert "\n5 one await away ['ann', 'bob', 'cy']\n" in demo[0]
 
 
+def test_the_live_page_is_there_while_the_server_runs(demo):
+    """Its address is shown, and its health is asked."""
+    pytest.importorskip("prometheus_client")
+    assert re.search(r"\n# The server's live page is (http://127\.0\.0\.1:\d+/);", demo[0])
+    assert "\n... answer.code\n200\n" in demo[0]
+
+
 def test_server_is_told_to_stop_and_nothing_is_left(demo):
     """The demo ends its twistd, waits for it, and leaves no file behind."""
     out, folder = demo
-    assert "\n# twistd was told to stop, and has stopped" in out[-80:]
+    assert out.splitlines()[-2] == "# twistd was told to stop, and has stopped"
     assert list(folder.iterdir()) == []
 
 
-def test_without_rpyc_it_says_so_and_goes_on(tmp_path):
-    """rpyc is an extra of the demo, not a need."""
-    status, out, err = run(sys.executable, "-c", WITHOUT_RPYC, cwd=tmp_path)
+def test_without_extras_it_says_so_and_goes_on(tmp_path):
+    """rpyc and the live page are extras of the demo, not a need."""
+    status, out, err = run(sys.executable, "-c", WITHOUT_EXTRAS, cwd=tmp_path)
     assert (status, err) == (0, "")
     assert "# (a stock RPyC client would come here: pip install rpyc)" in out
+    assert "# (its live page would come here: pip install 'txremote[admin]')" in out
     assert "import rpyc" not in out
+    assert "--admin tcp:0" not in out
     assert "# twistd was told to stop" in out
 
 

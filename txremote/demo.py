@@ -12,7 +12,8 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -21,9 +22,10 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
+from twisted.web.client import Agent
 
 import txremote
-from txremote import exposed, offloaded
+from txremote import Topic, exposed, offloaded
 from txremote.commands.command import DONE, FAILED, INTERRUPTED
 from txremote.commands.running import run_in_reactor
 from txremote.work import pool_from_string
@@ -33,26 +35,58 @@ from txremote.work.childprocess import how_it_ended
 START_TIMEOUT = 30
 
 _TWISTD = "import sys; sys.argv[0] = 'twistd'; from twisted.scripts.twistd import run; run()"
+_SERVICE = ("txremote", "--service", "txremote.demo.DemoService")
+_BY_HAND = ("-n", *_SERVICE, "--admin", "tcp:9180:interface=127.0.0.1")
 _SERVING = re.compile(r"txremote serves on 127\.0\.0\.1:(\d+)")
+_ADMIN = re.compile(r"the admin site is on (\S+), its token in (\S+)")
 
 
-class DemoService(txremote.Service):
+@dataclass
+class Player:
+    """A record, which travels as a value where an annotation names it."""
+
+    name: str
+    level: int
+
+
+class DemoService(txremote.Service, values=True):
     """The service of the demo."""
 
     exposed_motto = "one await away"
+    exposed_news = Topic()
 
     def __init__(self) -> None:
         self._players = ["ann", "bob", "cy"]
 
     @exposed
-    def add(self, a: float, b: float) -> float:
-        """Add two things."""
+    def add(self, a: int, b: int) -> int:
+        """Add two numbers."""
         return a + b
 
     @exposed
-    def players(self) -> list[str]:
-        """Give a list, by reference."""
+    def divide(self, a: float, b: float) -> float:
+        """Divide a number by another."""
+        return a / b
+
+    @exposed
+    def players(self) -> object:
+        """Give a list, by reference: its annotation names no value."""
         return self._players
+
+    @exposed
+    def strongest(self, players: list[Player]) -> Player:
+        """Give the player of the highest level, as a value."""
+        return max(players, key=lambda player: player.level)
+
+    @exposed
+    def squares(self, count: int) -> Iterator[int]:
+        """Push squares to the client, as fast as it reads them."""
+        return (number**2 for number in range(count))
+
+    @exposed
+    def announce(self, line: str) -> None:
+        """Publish a line to all who have subscribed to the news."""
+        self.exposed_news.publish(line)
 
     @exposed
     async def count_down(self, start: int, report: Callable[[int], Awaitable[object]]) -> str:
@@ -87,8 +121,8 @@ await conn.root.motto
 
 # An exception comes with its type and its remote traceback
 try:
-    await conn.root.add(1, "one")
-except TypeError as error:
+    await conn.root.divide(1, 0)
+except ZeroDivisionError as error:
     print(error)
 
 # Nothing is reachable that is not exposed
@@ -104,6 +138,25 @@ print(players, await players[0], await len_remote(players))
 
 # A remote list iterated: many items a round trip
 [name async for name in players]
+
+# Values: where annotations name them, copies go over, with their types, and are checked
+from txremote.demo import DemoService, Player
+game = typed(conn.root, DemoService)
+print(await game.strongest([Player("ann", 3), Player("bob", 7)]))
+try:
+    await game.strongest([Player("ann", 3), Player("bob", "seven")])
+except TypeError as error:
+    print(error.args[0])
+
+# A stream: the server pushes, as fast as the loop reads
+[square async for square in conn.root.squares(6)]
+
+# A topic: whoever has subscribed hears what is published, here by a function
+news = []
+subscription = await conn.root.news.subscribe(news.append)
+await conn.root.announce("the gate opens")
+await conn.root.announce("a dragon comes out")
+news
 
 # Events: the server calls a function of ours while our call is under way
 heard = []
@@ -137,29 +190,31 @@ conn.close()"""
 
 
 class _Server(ProcessProtocol):
-    """The twistd process: fires with its port when it serves, and with its end."""
+    """The twistd process: fires with its port and its page when it serves, and with its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, has_page: bool) -> None:
+        self._has_page = has_page
         self.output = b""
-        self.port: Deferred[int] = Deferred()
+        self.serves: Deferred[tuple[int, str]] = Deferred()
         self.ended: Deferred[str] = Deferred()
 
     def outReceived(self, data: bytes) -> None:
-        """Fire ``port`` when the line with the port is there."""
+        """Fire ``serves`` when the lines with the port, and with the page's address, are there."""
         self.output += data
-        found = _SERVING.search(self.output.decode(errors="replace"))
-        if found and not self.port.called:
-            self.port.callback(int(found[1]))
+        text = self.output.decode(errors="replace")
+        found, page = _SERVING.search(text), _ADMIN.search(text)
+        if found and (page or not self._has_page) and not self.serves.called:
+            self.serves.callback((int(found[1]), page[1] if page else ""))
 
     errReceived = outReceived
 
     def processEnded(self, reason: Failure) -> None:
         """Fire both Deferreds, unless they have fired."""
-        # before the port's failure: its handler asks whether the process is still there
+        # before the failure to serve: its handler asks whether the process is still there
         self.ended.callback(how_it_ended(reason))
-        if not self.port.called:
+        if not self.serves.called:
             text = self.output.decode(errors="replace")
-            self.port.errback(Failure(RuntimeError(f"twistd did not start:\n{text}")))
+            self.serves.errback(Failure(RuntimeError(f"twistd did not start:\n{text}")))
 
 
 def _print_step(title: str, source: str) -> None:
@@ -178,7 +233,7 @@ async def _run_source(source: str, names: dict[str, object]) -> None:
             await ran
 
 
-async def _steps(port: int) -> None:
+async def _show_steps(port: int) -> None:
     names: dict[str, object] = {name: getattr(txremote, name) for name in txremote.__all__}
     names["pool_from_string"] = pool_from_string
     begin = ["A client in a reactor", f'conn = await connect("tcp:127.0.0.1:{port}")']
@@ -189,7 +244,6 @@ async def _steps(port: int) -> None:
         print("\n# (a stock RPyC client would come here: pip install rpyc)")
     else:
         await _stock_client(port)
-    _print_step("Good-bye", "await conn.close()")
     await _run_source("_ = await conn.close()", names)
 
 
@@ -204,13 +258,25 @@ async def _stock_client(port: int) -> None:
         raise RuntimeError(f"the RPyC client ended with status {status}")
 
 
+async def _show_page(page: str, reactor: IReactorProcess) -> None:
+    if not page:
+        print("\n# (its live page would come here: pip install 'txremote[admin]')")
+        return
+    source = f'answer = await Agent(reactor).request(b"GET", b"{page}healthz")\nanswer.code'
+    _print_step(f"The server's live page is {page}; metrics and health are beside it", source)
+    await _run_source(source, {"Agent": Agent, "reactor": reactor})
+
+
 async def _main(reactor: IReactorProcess) -> None:
     words = [
-        *("-n", "--pidfile=", "txremote", "--service", "txremote.demo.DemoService"),
+        *("-n", "--pidfile=", *_SERVICE),
         *("--listen", "tcp:0:interface=127.0.0.1", "--pool", "processes:1"),
     ]
+    has_page = find_spec("prometheus_client") is not None
+    if has_page:
+        words += ["--admin", "tcp:0:interface=127.0.0.1"]
     print("$ twistd " + " ".join(words))
-    server = _Server()
+    server = _Server(has_page)
     process = reactor.spawnProcess(
         server,
         sys.executable,
@@ -219,10 +285,11 @@ async def _main(reactor: IReactorProcess) -> None:
         env=dict(os.environ),
     )
     try:
-        server.port.addTimeout(START_TIMEOUT, IReactorTime(reactor))
-        port = await server.port
+        server.serves.addTimeout(START_TIMEOUT, IReactorTime(reactor))
+        port, page = await server.serves
         print(f"(serves on 127.0.0.1:{port})")
-        await _steps(port)
+        await _show_steps(port)
+        await _show_page(page, reactor)
     finally:
         if not server.ended.called:
             process.signalProcess("TERM")
@@ -230,6 +297,7 @@ async def _main(reactor: IReactorProcess) -> None:
     # once everything is closed it ends itself by the same signal
     stopped = ended.endswith(("status 0", "(SIGTERM)"))
     print(f"\n# twistd was told to stop, and {'has stopped' if stopped else ended}")
+    print(f"# To look around yourself: twistd {' '.join(_BY_HAND)}")
     if not stopped:
         raise RuntimeError(f"twistd {ended}:\n{server.output.decode(errors='replace')}")
 
