@@ -2,12 +2,14 @@
 ``txremote call``, run as a user runs it against a real ``twistd txremote``.
 """
 
+import shlex
+import signal
 import socket
 import textwrap
 
 import pytest
 
-from tests.processes import Twistd, run, script
+from tests.processes import Program, Twistd, run, script
 from txremote.cli import main
 from txremote.commands.call import parse_literal
 
@@ -15,7 +17,10 @@ SERVICE = textwrap.dedent(
     """
     from twisted.internet.defer import Deferred
 
-    from txremote import Service, current_call, exposed
+    from collections.abc import Iterator
+    from itertools import count
+
+    from txremote import Service, Topic, current_call, exposed
 
 
     class Room:
@@ -32,6 +37,8 @@ SERVICE = textwrap.dedent(
     class Desk(Service):
         exposed_pi = 3.14
         exposed_room = Room()
+        exposed_news = Topic(retain=True)
+        exposed_news.publish("a dragon!", key="gate")
 
         def __init__(self):
             self._calls = 0
@@ -44,6 +51,14 @@ SERVICE = textwrap.dedent(
         def count(self):
             self._calls += 1
             return self._calls
+
+        @exposed
+        def rooms(self, last) -> Iterator[object]:
+            for number in count(1):
+                if number == last:
+                    raise ValueError("no such room")
+                yield number
+                yield self.exposed_room
 
         @exposed
         def nothing(self):
@@ -130,6 +145,27 @@ class TestResult:
     def test_reference_is_printed_as_its_owner_prints_it(self, call):
         """An object that stays at the server shows by its repr there."""
         assert call("room") == (0, "<the [2Jkitchen>\n", "")
+
+
+class TestStream:
+    def test_each_item_is_a_line(self, call):
+        """And its error ends it, with the status of a call that raised."""
+        lines = "1\n<the [2Jkitchen>\n2\n<the [2Jkitchen>\n"
+        assert call("rooms", "3") == (1, lines, "ValueError: no such room\n")
+
+    def test_a_reader_that_has_seen_enough_ends_it(self, server):
+        """As head does: nothing is complained of."""
+        words = [script("txremote"), "call", server.endpoint, "rooms", "0"]
+        status, out, err = run("bash", "-c", f"set -o pipefail; {shlex.join(words)} | head -n 3")
+        assert (status, out, err) == (0, "1\n<the [2Jkitchen>\n2\n", "")
+
+    def test_events_of_a_topic_are_lines_until_ctrl_c(self, server):
+        """They come when they are published, however long that takes."""
+        words = ["call", server.endpoint, "news.subscribe", "--timeout", "5"]
+        with Program(script("txremote"), *words) as command:
+            command.wait_for("'a dragon!'")
+            command.signal(signal.SIGINT)
+            assert command.finish() == 130
 
 
 class TestError:

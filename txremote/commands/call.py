@@ -1,6 +1,9 @@
 """
 ``txremote call``: a remote method from a command line.
 
+A result is printed; of a stream each item is, a line each, as it comes, and so is each event of a
+topic that is subscribed to. Those are waited for until the stream ends, or Ctrl-C.
+
 It connects as a script does, which begins sooner than a reactor, but for names of servers that
 only a reactor can follow. Exit status: 0 done, 1 the remote call raised, 2 it could not be made,
 or was not answered.
@@ -10,12 +13,13 @@ from __future__ import annotations
 
 import argparse
 import ast
+import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
 
@@ -28,6 +32,7 @@ from txremote.peer.connection import Connection
 from txremote.reaching import Server, add_server_options, server_of
 from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
+from txremote.refs.reading import is_stream, items_of
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import step
 from txremote.wire.consts import HANDLE_INSPECT
@@ -71,6 +76,8 @@ def _run(options: argparse.Namespace) -> int:
         server = server_of(options)
         if scripts_know(server.name):
             return _tell(_call_in_script(server, call), options)
+    except BrokenPipeError:
+        return _seen_enough()
     except NotReached as problem:
         complain(str(problem))
         return NOT_MADE
@@ -88,11 +95,15 @@ class Call(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a call has ended: the text to print, or an error, with the command's exit status."""
+    """
+    How a call has ended: the text to print, a stream whose items are to be printed, or an error;
+    with the command's exit status.
+    """
 
     status: int
-    text: str
+    text: str = ""
     error: Exception | None = None
+    stream: RemoteReference | None = None
 
 
 def _call_in_script(server: Server, call: Call) -> Outcome:
@@ -100,18 +111,20 @@ def _call_in_script(server: Server, call: Call) -> Outcome:
     with _ended_by_term():
         conn = reach_in_script(server)
         try:
-            return _wait(conn, server.timeout, call)
+            outcome = _wait(conn, server.timeout, _outcome(conn.protocol, call))
+            if outcome.stream is not None:
+                outcome = _wait(conn, None, _print_items(outcome.stream))
+            return outcome
         except AsyncResultTimeout as late:  # none of the method's, which are in the outcome
             return Outcome(NOT_MADE, str(late))
         finally:
             conn.close()
 
 
-def _wait(conn: BlockingConnection, timeout: float, call: Call) -> Outcome:
-    def send() -> Deferred[Outcome]:
-        return Deferred.fromCoroutine(_outcome(conn.protocol, call))
-
-    outcome: Outcome = conn._wait_for_answer(timeout, send)
+def _wait(
+    conn: BlockingConnection, timeout: float | None, steps: Coroutine[Any, Any, Outcome]
+) -> Outcome:
+    outcome: Outcome = conn._wait_for_answer(timeout, lambda: Deferred.fromCoroutine(steps))
     return outcome
 
 
@@ -139,7 +152,12 @@ async def _call_once(
     late = Outcome(NOT_MADE, f"no answer within {options.timeout:g} s")
     calling.addTimeout(options.timeout, steady(reactor), lambda _failure, _seconds: late)
     try:
-        return _tell(await calling, options)
+        outcome = await calling
+        if outcome.stream is not None:
+            outcome = await _print_items(outcome.stream)
+        return _tell(outcome, options)
+    except BrokenPipeError:
+        return _seen_enough()
     except CancelledError:  # Ctrl-C
         return INTERRUPTED
 
@@ -148,11 +166,22 @@ def _tell(outcome: Outcome, options: argparse.Namespace) -> int:
     """Print how a call has ended, and return the exit status."""
     if outcome.error is not None:
         _print_error(outcome.error, options)
-    elif outcome.status == DONE:
-        sys.stdout.write(f"{outcome.text}\n")
-    else:
+    elif outcome.status != DONE:
         complain(outcome.text)
+    elif outcome.stream is None:
+        _print(outcome.text)
     return outcome.status
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _seen_enough() -> int:
+    """Return the exit status where the reader of standard output, ``head`` say, has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it at the end
+    return DONE
 
 
 async def _outcome(connection: Connection, call: Call) -> Outcome:
@@ -162,25 +191,51 @@ async def _outcome(connection: Connection, call: Call) -> Outcome:
     for name in rest:
         path = step(path, name)
     try:
-        return Outcome(DONE, await _result(connection, path, call))
-    except ConnectionLost as problem:
-        return Outcome(NOT_MADE, str(problem))
+        result = await _result(connection, path, call)
+        if is_stream(result):
+            return Outcome(DONE, stream=result)
+        return Outcome(DONE, await _text_of(result))
     except CancelledError:  # it took too long, or Ctrl-C
         raise
-    except Exception as problem:  # the remote method may raise anything
-        return Outcome(FAILED, "", problem)
+    except Exception as problem:
+        return _ended_by(problem)
 
 
-async def _result(connection: Connection, path: RemotePath, call: Call) -> str:
-    """Return how the result prints: a call's, or without arguments perhaps an attribute's."""
+async def _print_items(stream: RemoteReference) -> Outcome:
+    """Print the items of a stream as they come, and return how it has ended."""
+    items = items_of(stream)
+    while True:
+        try:
+            line = await _text_of(await anext(items))
+        except StopAsyncIteration:
+            return Outcome(DONE, stream=stream)
+        except CancelledError:  # Ctrl-C
+            raise
+        except Exception as problem:
+            return _ended_by(problem)
+        _print(line)
+
+
+def _ended_by(problem: Exception) -> Outcome:
+    if isinstance(problem, ConnectionLost):
+        return Outcome(NOT_MADE, str(problem))
+    return Outcome(FAILED, error=problem)  # the remote method may raise anything
+
+
+async def _result(connection: Connection, path: RemotePath, call: Call) -> Any:
+    """Return the result of a call, or without arguments perhaps an attribute."""
     if call.args or call.keywords:
-        result = await path(*call.args, **call.keywords)
-    else:
-        result = await path
-        if isinstance(result, RemoteReference):
-            methods = await connection.request(HANDLE_INSPECT, result._pack)
-            if any(name == "__call__" for name, _doc in methods):
-                result = await result()
+        return await path(*call.args, **call.keywords)
+    result = await path
+    if isinstance(result, RemoteReference):
+        methods = await connection.request(HANDLE_INSPECT, result._pack)
+        if any(name == "__call__" for name, _doc in methods):
+            return await result()
+    return result
+
+
+async def _text_of(result: object) -> str:
+    """Return how a result prints: a reference as its owner prints the object."""
     if isinstance(result, RemoteReference):
         return printable(str(await repr_remote(result)))
     return repr(result)
