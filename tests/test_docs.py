@@ -91,10 +91,10 @@ class TestFollowed:
 
     @pytest_twisted.ensureDeferred
     async def test_readme(self, tmp_path):
-        """The server, the clients and the prompt of the README."""
+        """The server of each kind of user in the README, and its clients."""
         reader = Reader(ROOT / "README.rst", tmp_path)
         await reader.follow()
-        assert reader.ran == 6
+        assert reader.ran == 17
 
     @pytest_twisted.ensureDeferred
     async def test_choosing(self, tmp_path):
