@@ -5,7 +5,7 @@ Draws the ratios of a run beside txremote's peers, and writes them as the README
     python benchmarks/plot.py benchmarks/RESULTS.json docs/_static/ratios.svg README.rst
 
 The plot has a group of bars for each row, and a bar for each peer that takes part: how many times
-as good txremote is, so that longer is better and 1 is a draw. The README gets the figures behind it,
+as good txremote is, so that longer is better and 1 is a draw. The README gets the figures of it,
 between its two comments. Both come from the one file, so that they cannot tell two stories.
 """
 

@@ -87,7 +87,7 @@ class Work:
     commands = ("bake",)
     thcommands = ("bake",)
 
-    def bake(self, loaves: "int" = 100) -> Iterator[object]:
+    def bake(self, loaves: int = 100) -> Iterator[object]:
         """Bake."""
         for done in range(int(loaves)):
             time.sleep(0.3)
