@@ -48,6 +48,17 @@ def test_the_supervisor_alone_registers_servers() -> None:
     assert all("does not listen there" in str(each) for each in caught.value.problems)
 
 
+def test_the_page_of_the_supervisor_may_change_what_a_worker_has() -> None:
+    """The page is not the worker's, and that it may is no problem of its plan: of either part."""
+    options = {"container": [COMMANDS], "console": ["tcp:1"], "listen": ["tcp:2"]}
+    site: dict[str, object] = {"admin": "unix:admin.sock", "admin-write": True}
+    worker = Worker(launch(workers="2", **options, **site), reactor)
+    assert worker.hosting.monitor.overview().can_write
+    with pytest.raises(PlanError) as caught:
+        worker.keep()
+    assert all("does not listen there" in str(each) for each in caught.value.problems)
+
+
 def test_what_an_operator_wants_of_one_worker_is_its_monitors() -> None:
     """Connections have numbers that no other worker's have."""
     worker = Worker(launch(container=[COMMANDS]), reactor)

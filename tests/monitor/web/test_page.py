@@ -267,7 +267,7 @@ def test_each_view_shows_what_the_server_has(server: Server, page: Page) -> None
     page.until(lambda: any("broken" in row for row in page.rows("log")))
     page.until(lambda: any("busy.py" in row for row in page.rows("log")))
     page.show("topics")
-    page.until(lambda: any(re.match(r"news 1 3 ", row) for row in page.rows("topics")))
+    page.until(lambda: any(re.match(r"news 1 3 0 ", row) for row in page.rows("topics")))
     assert "Worker" not in page.one("[data-table=topics]").text
 
 

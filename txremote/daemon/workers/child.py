@@ -55,7 +55,8 @@ class Worker:
         self._launch = launch
         self._reactor = reactor
         self._sockets = InheritedSockets(launch.sockets)
-        self.plan = _own(plan_of(launch.options))
+        whole = plan_of(launch.options)
+        self.plan = _own(whole)
         self._ending = False
         kept = [each for each in self.plan.servers if serves_tasks(each)]
         self._kept = replace(self.plan, servers=tuple(kept), pool=())
@@ -63,6 +64,8 @@ class Worker:
         own = replace(self.plan, servers=rest, consoles=())
         self.supervisor = SupervisorsMonitor()
         resolved = resolve(own, reactor, maker=self._sockets)
+        may_write = replace(resolved.plan, admin_write=whole.admin_write)
+        resolved = replace(resolved, plan=may_write)
         self.hosting = Hosting(resolved, reactor, operators_ask=self.supervisor)
         self.hosting.levels_told = launch.levels
         self.hosting.monitor.number_from(launch.serial * NUMBERS)
@@ -129,7 +132,8 @@ class Worker:
 def _own(plan: Plan) -> Plan:
     """Return the plan of one worker: the admin site and the registry are the supervisor's."""
     servers = tuple(replace(each, register=(), advertise=None) for each in plan.servers)
-    return replace(plan, servers=servers, registry=None, admin=None, admin_token=None, workers=0)
+    without_site = replace(plan, admin=None, admin_token=None, admin_write=False)
+    return replace(without_site, servers=servers, registry=None, workers=0)
 
 
 def main() -> int:

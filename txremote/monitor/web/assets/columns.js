@@ -8,6 +8,9 @@ export const server = { now: 0 }; // the server's time of day, in seconds
 const words = (name, label, more) => ({ name, label, value: (row) => row[name], show: (row) => text(row[name]), ...more });
 const figure = (name, label, show, more) => ({ name, label, kind: "number", value: (row) => row[name], show: (row) => show(row[name]), ...more });
 const since = (name, label, more) => figure(name, label, null, { show: (row) => (row[name] === null ? "–" : ago(server.now - row[name])), value: (row) => (row[name] === null ? null : -row[name]), order: `-${name}`, ...more });
+// Rows that stay as they are do not come again, so one that has not come for a while counts nothing.
+const rate = (row) => (performance.now() - row.taken > 2500 ? 0 : row.per_second);
+const perSecond = (more) => figure("per_second", "/s", null, { show: (row) => rounded(rate(row)), value: rate, order: null, ...more });
 const name = (field, label, more) => words(field, label, { kind: "name", ...more });
 const worker = figure("worker", "Worker", text, { crewed: true });
 const bad = (field) => ({ tone: (row) => (row[field] > 0 ? "bad" : "") });
@@ -68,7 +71,7 @@ export const COLUMNS = {
   ],
   connections: [
     figure("number", "No.", text), name("user", "User"), words("peer", "Address", { kind: "code", wide: true }), words("server", "Server", { wide: true }), worker,
-    since("since", "For"), figure("requests", "Requests", count), figure("per_second", "/s", rounded, { order: null, title: "Requests a second" }),
+    since("since", "For"), figure("requests", "Requests", count), perSecond({ title: "Requests a second" }),
     figure("bytes_in", "In", bytes, { wide: true }), figure("bytes_out", "Out", bytes, { wide: true }), figure("unsent", "Unsent", bytes, { wide: true, tone: (row) => (row.unsent > 65536 ? "warn" : "") }),
     figure("exports", "Exports", count, { wide: true, title: "Objects of ours that it holds" }), figure("running", "Running", count), figure("waiting", "Waiting", count, { wide: true }),
     words("waits_for", "Waits for", { grow: true }),
@@ -103,7 +106,7 @@ export const COLUMNS = {
     figure("started", "Took", null, { show: (row) => seconds(lasted(row)), value: lasted, order: null }), name("owner", "Owner"), words("console", "Console", { wide: true }), figure("lines", "Lines", count, { wide: true }),
   ],
   topics: [
-    name("name", "Topic", { grow: true }), worker, figure("subscribers", "Subscribers", count), figure("published", "Published", count), figure("per_second", "/s", rounded, { order: null, wide: true, title: "Published a second" }),
+    name("name", "Topic", { grow: true }), worker, figure("subscribers", "Subscribers", count), figure("published", "Published", count), perSecond({ wide: true, title: "Published a second" }),
     figure("delivered", "Delivered", count, { wide: true }), figure("lagging", "Lagging", count, { wide: true, title: "Subscribers for which events wait", tone: (row) => (row.lagging ? "warn" : "") }),
     figure("buffered", "Buffered", count, { wide: true, title: "Events that wait" }), figure("dropped", "Dropped", count, { title: "Events that subscribers were too slow for", tone: (row) => (row.dropped ? "warn" : "") }),
     figure("missed", "Missed", count, { ...bad("missed"), wide: true, title: "Events that the bus has lost" }), words("bus", "Bus", { grow: true, wide: true, tone: (row) => (row.bus.includes("away") ? "bad" : "") }),
