@@ -36,6 +36,9 @@ from txremote.tasks.stepping import AwaitDeferred, Call, Progress, TaskOutcome
 from txremote.values.planning import call_plan
 from txremote.wire.naming import sentence
 
+# The listeners to a task that nobody has listened to: most have none, and to make some takes time.
+_NOBODY = TaskListeners()
+
 
 def text_of(value: object) -> str:
     """Return a value as a line, as plac has it: bytes are UTF-8."""
@@ -149,7 +152,7 @@ class Task(PlacNames, Pace):
         self.exc: Exception | None = None
         self.traceback = ""
         self.wants_exit = False
-        self._listeners = TaskListeners()
+        self._listeners = _NOBODY
         self._result: object = None
         self._at_end: list[Callable[[Task], object]] = []
         self._waiting: list[Deferred[Task]] = []
@@ -219,6 +222,8 @@ class Task(PlacNames, Pace):
         Returns:
             A function that removes them.
         """
+        if self._listeners is _NOBODY:
+            self._listeners = TaskListeners()
         return self._listeners.add(output=output, progress=progress, state=state)
 
     def when_done(self) -> Deferred[Task]:
