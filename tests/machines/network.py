@@ -58,6 +58,9 @@ class Machine:
         self._namespace = f"{network.bridge}m{number}"
         self.address = f"{network.prefix}.{10 + number}"
         self.before = ("ip", "netns", "exec", self._namespace)
+
+    def start(self) -> None:
+        """Put it on the network."""
         ip("netns", "add", self._namespace)
         inside = ("peer", "name", "eth0", "netns", self._namespace)
         ip("link", "add", self._port, "type", "veth", *inside)
@@ -130,6 +133,7 @@ class Network:
         """Add a machine."""
         made = Machine(self, len(self._machines) + 1)
         self._machines.append(made)
+        made.start()
         return made
 
 
