@@ -1,6 +1,7 @@
 """
-Clients of two machines that call all the time, while the link of one is cut: each call ends once,
-nothing is done twice, and new calls go to the other machine or end by their time-out.
+Clients of two machines that call all the time, while the link of one is cut, and that of a registry
+too: each call ends once, nothing is done twice, and new calls go to the other machine or end by
+their time-out.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.buses.redis_server import needs_redis
 from tests.machines.network import Machine, Network, network_redis, why_no_machines
-from tests.processes import SERVES, Program, free_port, script
+from tests.processes import SERVES, Program, script
 from txremote import ConnectionLost, RemoteClient
 from txremote.errors import AsyncResultTimeout, DeadReferenceError
 
@@ -100,14 +101,14 @@ def serve(machine: Machine, book: Path, url: str) -> Program:
     return server
 
 
-def start_registry(stack: ExitStack, kind: str, network: Network) -> str:
-    """Start a registry on this host; return its URL."""
+def start_registry(stack: ExitStack, kind: str, network: Network) -> tuple[str, list[Machine]]:
+    """Start a registry, a Redis on this host or RPyC's on a machine; return its URL and that."""
     if kind == "redis":
-        return network_redis(stack, network)
-    port = free_port()
-    words = (script("txremote"), "registry", "--host", network.address, "--port", port)
-    stack.enter_context(Program(*words)).wait_for(str(port))
-    return f"rpyc://{network.address}:{port}"
+        return network_redis(stack, network), []
+    machine = network.machine()
+    words = (script("txremote"), "registry", "--host", machine.address)
+    stack.enter_context(Program(*machine.before, *words)).wait_for("18811")
+    return f"rpyc://{machine.address}", [machine]
 
 
 async def pause(seconds: float) -> None:
@@ -141,7 +142,7 @@ async def test_calls_go_to_the_other_machine_or_end(kind: str, cut: str, tmp_pat
     callers: list[Caller] = []
     with ExitStack() as stack:
         network = stack.enter_context(Network())
-        url = await deferToThread(start_registry, stack, kind, network)
+        url, registered = await deferToThread(start_registry, stack, kind, network)
         machines = [network.machine(), network.machine()]
         for machine, book in zip(machines, books, strict=True):
             stack.enter_context(await deferToThread(serve, machine, book, url))
@@ -158,13 +159,16 @@ async def test_calls_go_to_the_other_machine_or_end(kind: str, cut: str, tmp_pat
             callers.append(alone)
             await until(lambda: len(alone.answered()) > 20)
             begun = monotonic()
-            machines[victim].cut(cut)
+            gone = [machines[victim], *registered]
+            for machine in gone:
+                machine.cut(cut)
             await pause(CUT)
             # the cut goes on, and what is called now is answered by the other
             for caller in (spread, sticky):
                 assert caller.answered(since=monotonic() - 2)
             assert not alone.answered(since=begun + 0.5)
-            machines[victim].mend()
+            for machine in gone:
+                machine.mend()
             mended = monotonic()
             await until(lambda: len(alone.answered(since=mended)) > 20)
             for caller in callers:
