@@ -13,14 +13,15 @@ from txremote import Service, Topic
 REACTOR = True
 
 _ticks = Topic(buffer=1000)
-_timed = Topic()
+_alone, _beside = Topic(), Topic()
 
 
 class Bench(Service):
     """The service."""
 
     exposed_ticks = _ticks
-    exposed_timed = _timed
+    exposed_alone = _alone
+    exposed_beside = _beside
 
 
 async def publish(count: int) -> float:
@@ -33,28 +34,23 @@ async def publish(count: int) -> float:
 
 
 async def publish_timed(count: int, every: float) -> None:
-    """Publish so many events, some seconds apart, each the time of its publishing."""
-    for _ in range(count):
-        _timed.publish(perf_counter(), key="tick")
-        await turn(every)
+    """Publish so many events on each of both topics, some seconds apart, each the time of it."""
+    for number in range(count):
+        for topic in (_alone, _beside) if number % 2 else (_beside, _alone):
+            topic.publish(perf_counter(), key="tick")
+            await turn(every)
 
 
 async def fill(count: int) -> None:
-    """Publish so many events for those that want all keys."""
+    """Publish so many events for those that want all keys of the second topic."""
     for _ in range(count):
-        _timed.publish(0.0, key="filling")
+        _beside.publish(0.0, key="filling")
         await turn()
 
 
-def timed_dropped() -> int:
-    """Return how many of those events were dropped so far."""
-    return _timed.stats().dropped
-
-
-async def only(count: int) -> None:
-    """Wait until no more than so many subscribe to those events."""
-    while _timed.stats().subscribers > count:
-        await turn(0.01)
+def dropped() -> tuple[int, int]:
+    """Return how many events of each of both topics were dropped so far."""
+    return _alone.stats().dropped, _beside.stats().dropped
 
 
 async def listen(reactor: object) -> int:
