@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
@@ -38,6 +38,9 @@ from txremote.views import reactor as _views  # noqa: F401  # has interfaces ada
 from txremote.wire.messages import Dialect, dialect_named
 
 T = TypeVar("T")
+
+# Turns that `Pair.result` takes at most for what goes on by itself, such as a stream's next items.
+_MOST_TURNS: Final = 10_000
 
 
 @implementer(ITransport)
@@ -164,7 +167,8 @@ class Pair:
 
     def result(self, deferred: Deferred[T]) -> T:
         """
-        Pump, and return what a Deferred fired with.
+        Pump, with the turns that are due without any time going by, and return what a Deferred
+        fired with.
 
         Raises:
             AssertionError: it has not fired.
@@ -173,6 +177,11 @@ class Pair:
         found: list[Any] = []
         follow(deferred).addBoth(found.append)
         self.pump()
+        for _ in range(_MOST_TURNS):
+            now = self.clock.seconds()
+            if found or not any(call.getTime() <= now for call in self.clock.getDelayedCalls()):
+                break
+            self.advance(0)
         if not found:
             raise AssertionError(f"no result yet: {deferred!r}")
         if isinstance(found[0], Failure):

@@ -20,11 +20,12 @@ from twisted.internet.task import deferLater
 import txremote.blocking
 from tests.blocking.script_threads import linked, run_script, scripted, wait_until
 from tests.net.servers import DEADLINE, endpoint_of, served
+from tests.peer.pairs import Outcome
 from tests.peer.test_outgoing import Feed, feed_pair, settle
 from txremote import AsyncResultTimeout, Service, connect, exposed, stream
 from txremote.refs.reading import stream_items_here
 from txremote.streams.chunks import CHUNK
-from txremote.testing import Pair
+from txremote.testing import Pair, connected_pair
 
 COUNT = 5_000
 
@@ -282,4 +283,55 @@ def test_a_script_waits_for_a_silent_source_while_its_peer_is_alive(is_alive: bo
             next(reading)
         assert view.asked == 1
     assert feed.ends == ["finally"]
+    pair.lose()
+
+
+class Gated(Service):
+    """Gives items that come when the tests say so, as a stream and otherwise."""
+
+    def __init__(self) -> None:
+        self.gates: list[Deferred[None]] = []
+
+    async def _numbers(self) -> AsyncIterator[int]:
+        for number in range(100):
+            if number % 5 == 3:
+                self.gates.append(Deferred())
+                await self.gates[-1]
+            yield number
+
+    @exposed
+    def pushed(self) -> Any:
+        return stream(self._numbers())
+
+    @exposed
+    def pulled(self) -> Any:
+        return self._numbers()
+
+
+@pytest.mark.parametrize("name", ["pushed", "pulled"])
+def test_a_step_that_was_cancelled_is_not_taken_for_the_end(name: str) -> None:
+    """Of a stream, which is left, or of what is asked for in chunks, of which one is lost."""
+    gated = Gated()
+    pair = connected_pair(server_root=gated)
+    steps = aiter(pair.client.root.callRemote(name))
+
+    def step() -> Deferred[int]:
+        async def one() -> int:
+            return await anext(steps)
+
+        stepping = Deferred.fromCoroutine(one())
+        settle(pair)
+        return stepping
+
+    assert [pair.result(step()) for _ in range(3)] == [0, 1, 2]
+    waiting = step()
+    if name == "pushed":
+        assert "two tasks wait" in str(Outcome(step()).error)
+    waiting.cancel()
+    settle(pair)
+    assert isinstance(Outcome(waiting).error, CancelledError)
+    for gate in gated.gates:
+        if not gate.called:
+            gate.callback(None)
+    assert "the wait for an item was cancelled" in str(Outcome(step()).error)
     pair.lose()

@@ -32,7 +32,7 @@ from txremote.peer.connection import Connection
 from txremote.reaching import Server, add_server_options, server_of
 from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
-from txremote.refs.reading import is_stream, items_of
+from txremote.refs.reading import Items, is_stream
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import step
 from txremote.wire.consts import HANDLE_INSPECT
@@ -203,7 +203,7 @@ async def _outcome(connection: Connection, call: Call) -> Outcome:
 
 async def _print_items(stream: RemoteReference) -> Outcome:
     """Print the items of a stream as they come, and return how it has ended."""
-    items = items_of(stream)
+    items = Items(stream)
     while True:
         try:
             line = await _text_of(await anext(items))

@@ -40,7 +40,7 @@ from txremote.peer.logging import logger_for
 from txremote.peer.variables import own_context
 from txremote.refs.netref import is_base_netref
 from txremote.refs.outcome import Outcome, can_be_failure
-from txremote.refs.reading import items_of
+from txremote.refs.reading import Items
 from txremote.refs.reference import RemoteReference
 from txremote.streams.chunks import FileChunks
 from txremote.streams.source import Stream
@@ -163,7 +163,7 @@ def _source(serving: Serving, obj: Any) -> Source:
     if type(obj) is RemoteReference:  # a third peer's: what is read there is sent on
         if obj._connection is serving.connection:
             raise TypeError("the object is yours, not mine")
-        return Source(items_of(obj, keeps=True), is_async=True)
+        return Source(Items(obj, keeps=True), is_async=True)
     serving.policy.check_reference(obj)
     if type(obj) is not Stream:
         name = with_article(class_name(type(obj)))

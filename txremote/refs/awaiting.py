@@ -25,7 +25,7 @@ from twisted.internet.defer import DebugInfo, Deferred
 from twisted.python.failure import Failure
 
 from txremote.errors import WrongThread
-from txremote.refs.reading import items_of
+from txremote.refs.reading import Items
 from txremote.refs.threadguard import ThreadGuard
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class AwaitableDeferred(Deferred[T]):
 
     def __aiter__(self) -> AsyncIterator[Any]:
         """Give the items of what it fires with: a stream's, or those of another iterable."""
-        return items_of(self)
+        return Items(self)
 
     def _check_thread(self) -> None:
         """Raise WrongThread where a task may not await it, which has not fired."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from txremote.errors import RemoteStopIteration
 from txremote.refs.ports import Answer
-from txremote.refs.reading import is_stream, items_of
+from txremote.refs.reading import GIVEN_UP, Items, given_up, is_stream
 from txremote.wire.consts import HANDLE_BUFFITER
 
 FIRST_CHUNK = 10
@@ -33,14 +33,21 @@ class RemoteIterator:
         self._items: deque[object] = deque()
         self._chunk = FIRST_CHUNK
         self._stream: AsyncIterator[Any] | None = None
+        self._given_up = False
 
     def __aiter__(self) -> RemoteIterator:
         return self
 
     async def __anext__(self) -> Any:
         if not self._items:
+            if self._given_up:
+                raise given_up()
             if self._stream is None:
-                await self._fetch()
+                try:
+                    await self._fetch()
+                except GIVEN_UP:
+                    self._given_up = True
+                    raise
             if self._stream is not None:
                 return await anext(self._stream)
         return self._items.popleft()
@@ -50,7 +57,7 @@ class RemoteIterator:
             starting, self._starting = self._starting, None
             self._iterator = await starting
             if is_stream(self._iterator):
-                self._stream = items_of(self._iterator)
+                self._stream = Items(self._iterator)
                 return
         if self._iterator is None:
             raise StopAsyncIteration

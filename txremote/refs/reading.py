@@ -7,10 +7,11 @@ the stream: the peer closes it. `txremote.peer.incoming` keeps what has come.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final, Protocol
 
-from twisted.internet.defer import succeed
+from twisted.internet.defer import CancelledError, succeed
 
 from txremote.errors import AsyncResultTimeout
 from txremote.refs.outcome import Outcome
@@ -21,6 +22,9 @@ from txremote.wire.consts import (
     STREAM_CLASS,
     SUBSCRIPTION_CLASS,
 )
+
+#: What the wait for an item ends with that nobody is interested in any more.
+GIVEN_UP: Final = (asyncio.CancelledError, CancelledError, GeneratorExit)
 
 #: The classes whose items are pushed, and the extension that a peer has which pushes them.
 PUSHED: Final = {STREAM_CLASS: FEATURE_STREAMS, SUBSCRIPTION_CLASS: FEATURE_TOPICS}
@@ -53,36 +57,91 @@ def is_stream(found: Any) -> bool:
     return feature is not None and feature in found._connection.features
 
 
-async def items_of(asked: Any, keeps: bool = False) -> AsyncIterator[Any]:
+class Items:
     """
-    Give the items of a stream, or of another iterable. In the connection's thread.
+    The items of a stream, or of another iterable, for ``async for``. In the connection's thread.
 
     Args:
         asked: A `RemoteReference`, or the Deferred of one, or of another iterable.
         keeps: Whether values are given as they were unboxed, to be sent on.
+
+    A step that is cancelled, as by a time-out around it, leaves the stream. The next step says so,
+    for it must not look like the end of the items.
     """
-    found: Any = await asked
-    if not is_stream(found):
-        if hasattr(type(found), "__aiter__"):
-            async for item in found:
-                yield item
-        else:
-            for item in found:
-                yield item
-        return
-    incoming: IncomingStream = found._connection.open_stream(found, keeps)
-    try:
-        while True:
-            items = incoming.take()
-            if items is None:
-                await incoming.more()
-            elif not items:
+
+    __slots__ = ("_asked", "_at_work", "_given_up", "_incoming", "_items", "_keeps", "_others")
+
+    def __init__(self, asked: Any, keeps: bool = False) -> None:
+        self._asked = asked
+        self._keeps = keeps
+        self._items: Iterator[Any] = iter(())  # of the batch that is given
+        self._incoming: IncomingStream | None = None
+        self._others: AsyncIterator[Any] | None = None
+        self._at_work = self._given_up = False
+
+    def __aiter__(self) -> Items:
+        return self
+
+    async def __anext__(self) -> Any:
+        for item in self._items:
+            return item
+        if self._given_up:
+            raise given_up()
+        if self._at_work:
+            raise RuntimeError("two tasks wait for an item of one loop")
+        self._at_work = True
+        try:
+            await self._fetch()
+        except GIVEN_UP:
+            self._given_up = True
+            self._leave()
+            raise
+        finally:
+            self._at_work = False
+        for item in self._items:
+            return item
+        raise StopAsyncIteration
+
+    async def _fetch(self) -> None:
+        """Have a batch in ``_items``, and none at the end."""
+        if self._asked is not None:
+            asked, self._asked = self._asked, None
+            self._begin(await asked)
+        if self._others is not None:
+            async for item in self._others:
+                self._items = iter((item,))
                 return
-            else:
-                for item in items:
-                    yield item
-    finally:
-        incoming.leave()
+        if self._incoming is None:
+            return
+        while (items := self._incoming.take()) is None:
+            await self._incoming.more()
+        self._items = iter(items)
+
+    def _begin(self, found: Any) -> None:
+        if is_stream(found):
+            self._incoming = found._connection.open_stream(found, self._keeps)
+        elif hasattr(type(found), "__aiter__"):
+            self._others = aiter(found)
+        else:
+            self._items = iter(found)
+
+    def _leave(self) -> None:
+        if self._incoming is not None:
+            self._incoming.leave()
+
+    async def aclose(self) -> None:
+        """Leave the stream, if it has not ended."""
+        self._leave()
+
+    __del__ = _leave
+
+
+def given_up() -> RuntimeError:
+    """Return what a loop ends with that goes on behind a step that was cancelled."""
+    return RuntimeError(
+        "the wait for an item was cancelled, and what came for it is lost: begin anew, or wait "
+        "by asyncio.wait([step], timeout=...), which cancels nothing"
+    )
 
 
 def stream_items_here(view: Any, reference: Any) -> Iterator[Any]:

@@ -26,7 +26,7 @@ from txremote.refs.awaiting import AwaitableDeferred, callbacks_of
 from txremote.refs.iteration import RemoteIterator
 from txremote.refs.operators import SYNTAX, refuses_operators
 from txremote.refs.ports import Answer, RequestContext
-from txremote.refs.reading import IncomingStream, is_stream, items_of
+from txremote.refs.reading import IncomingStream, Items, is_stream
 from txremote.wire.consts import HANDLE_CTXEXIT, IdPack
 
 
@@ -379,7 +379,7 @@ class RemoteReference(_Remote):
 
     def __aiter__(self) -> AsyncIterator[Any]:
         if is_stream(self):
-            return items_of(self)
+            return Items(self)
         return RemoteIterator(self._connection.call(self, ("__iter__",), (), {}))
 
     async def __aenter__(self) -> Any:
