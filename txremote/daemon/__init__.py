@@ -11,5 +11,6 @@ objects of it with ``lookup`` and ``addresses``, and collects ``problems``; ``ho
 ``registering``  the servers of a process in a registry, while it is ready
 ``rpyc_defaults``  switches that a hosted module sets for its whole program
 ``rpyc_netrefs``  ``isinstance(x, rpyc.BaseNetref)`` in hosted modules
+``stopping``  the order in which all of a process stops
 ``workers``  several processes that serve on the same ports
 """

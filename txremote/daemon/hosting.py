@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
-from twisted.application.service import IService, MultiService, Service as TwistedService
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.application.service import Service as TwistedService
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -32,7 +32,6 @@ from twisted.internet.interfaces import (
     IReactorFromThreads,
     IReactorThreads,
 )
-from twisted.python.failure import Failure
 
 from txremote.daemon.addresses import ListenAddress
 from txremote.daemon.adminsite import Admin
@@ -42,6 +41,7 @@ from txremote.daemon.ports import error_text
 from txremote.daemon.problems import ConfigOrigin
 from txremote.daemon.registering import Entry, places_of, registering
 from txremote.daemon.resolve import Console, Resolved, Server
+from txremote.daemon.stopping import StoppedInOrder, stop_all
 from txremote.eventloop.stop_order import stop_order
 from txremote.levels import Logger, levels
 from txremote.monitor.certificates import CertificateRows
@@ -107,7 +107,7 @@ class HostedServer(ServerService):
         return refusal_of_hosted(self._factory.served, self._factory.config)
 
 
-class Hosting(MultiService):
+class Hosting(StoppedInOrder):
     """
     All that one process hosts.
 
@@ -121,8 +121,7 @@ class Hosting(MultiService):
     def __init__(
         self, resolved: Resolved, reactor: IReactorCore, operators_ask: Asked | None = None
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._reactor = reactor
+        super().__init__(reactor)
         self._plan = resolved.plan
         self._pools = list(resolved.pools)
         self._exporting = [Exporting(reactor)] if resolved.plan.tracing else []
@@ -132,10 +131,6 @@ class Hosting(MultiService):
         }
         self._waited_enough: Deferred[None] = Deferred()
         self._final_call: IDelayedCall | None = None
-        self._stopping: Deferred[None] | None = None
-        self._trigger: object = None
-        self._handlers: dict[int, Any] = {}  # of signals, before ours
-        self._told_to_stop = False
         self.monitor = Monitor(
             reactor, slow=resolved.plan.slow, can_write=resolved.plan.admin_write
         )
@@ -237,8 +232,7 @@ class Hosting(MultiService):
         threads = IReactorThreads(self._reactor, None)
         if threads is not None:
             let_go_of(threads.getThreadPool())
-        # before the pools do so, which stop with the reactor as well
-        self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
+        self._stop_before_reactor()  # and before the pools, which stop with it as well
         levels.begin(self._plan.verbose, *self._plan.log_level)
         if self.levels_told is not None:
             levels.take(*self.levels_told)
@@ -251,49 +245,18 @@ class Hosting(MultiService):
             refuse([str(problem)])
         self._reactor.callWhenRunning(self._handle_signals)
 
-    def _shut_down(self) -> Deferred[None]:
-        self._trigger = None  # it cannot be taken back any more
-        return self.stopService()
-
-    def stopService(self) -> Deferred[None]:
-        """Stop everything, in order; fires when nothing is left."""
-        if self._stopping is None:
-            TwistedService.stopService(self)  # not yet the parts
-            self.monitor.note_draining()
-            self._systemd.stopping()
-            for each in self._registering:
-                each.leave()
-            self._stopping = Deferred.fromCoroutine(self._stop())
-            self._stopping.addErrback(
-                lambda failure: _log.failure("txremote did not stop well", failure)
-            )
-        mine: Deferred[None] = Deferred()
-        self._stopping.addCallback(lambda _none: mine.callback(None))
-        return mine
-
-    async def _stop(self) -> None:
-        if self._trigger is not None:
-            self._reactor.removeSystemEventTrigger(self._trigger)
-            self._trigger = None
+    async def _stop_parts(self) -> None:
         unused: Deferred[None] = Deferred()
         stop_order.keep_for(unused)
-        ending = _stop_all({each: each.stopService for each in self._listening})
+        ending = stop_all({each: each.stopService for each in self._listening})
         await DeferredList([ending, self._waited_enough], fireOnOneCallback=True)
         if self._final_call is not None and self._final_call.active():
             self._final_call.cancel()
         unused.callback(None)
-        await _stop_all({each: each.stop for each in self._pools})
-        await _stop_all({each: each.stop for each in self._exporting})
+        await stop_all({each: each.stop for each in self._pools})
+        await stop_all({each: each.stop for each in self._exporting})
         if running_pools.default in self._pools:
             set_default_pool(None)
-        self._systemd.stopService()
-        await _stop_all({each: each.stopService for each in self._registering})
-        for site in self._sites:  # it has shown what the rest waited for
-            await maybeDeferred(site.stopService)
-        await maybeDeferred(self.monitor.stopService)
-        levels.reset()
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
 
     def _handle_signals(self) -> None:
         """Have a second signal that stops the reactor close everything at once."""
@@ -386,14 +349,3 @@ def let_go_of(threads: Any, grace: float = FINAL_GRACE) -> None:
             _log.warn("threads of the reactor are still at work, and are left behind")
 
     threads.stop = stop_soon
-
-
-def _stop_all(services: Mapping[IService, Callable[[], Deferred[None]]]) -> Deferred[Any]:
-    """Stop services side by side; one that fails is logged, and the others go on."""
-
-    def failed(failure: Failure, service: IService) -> None:
-        _log.failure("{service} did not stop well", failure, service=service)
-
-    return DeferredList(
-        [maybeDeferred(stop).addErrback(failed, each) for each, stop in services.items()]
-    )

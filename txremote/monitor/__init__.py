@@ -10,6 +10,7 @@ its rows, and look into no connection or pool themselves.
 ``callstats``  figures of calls: how many, how many failed, how long they took
 ``certificates``  the certificates of a server, as an operator has to know them
 ``exported``  exported objects by class, and how fast they grow
+``fresh``  doing something when the rows are those of now
 ``health``  whether the process works, asked from any thread
 ``metrics``  the figures as Prometheus reads them
 ``holds``  the log of what held the event loop, kept short

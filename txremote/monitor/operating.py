@@ -22,6 +22,7 @@ from msgspec.structs import asdict
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from txremote.levels import Logger
+from txremote.monitor.fresh import when_fresh
 from txremote.monitor.rows import plain
 from txremote.peer.connection import Connection
 from txremote.peer.context import current_call
@@ -106,11 +107,7 @@ class Operations:
         return answer
 
     def _answer(self, name: str, arguments: tuple[object, ...]) -> object:
-        refreshing = self._monitor.refresh()
-        if refreshing is not None:
-            fresh = refreshing.addCallback(lambda _none: self._monitor.ask(name, *arguments))
-            return fresh.addCallback(self._sent)
-        found = self._monitor.ask(name, *arguments)
+        found = when_fresh(self._monitor, lambda: self._monitor.ask(name, *arguments))
         return found.addCallback(self._sent) if isinstance(found, Deferred) else self._sent(found)
 
     def _sent(self, answer: object) -> object:

@@ -71,10 +71,10 @@ class OutboundCalls:
         self.pending.outbound = self
         self._graphs: Graphs | None = None
 
-    def graphs(self) -> Graphs:
+    def graphs(self, kind: type[Graphs] = Graphs) -> Graphs:
         """Return what makes the calls that use results of others; few connections have any."""
         if self._graphs is None:
-            self._graphs = Graphs(
+            self._graphs = kind(
                 self._connection,
                 self,
                 config=self._config,

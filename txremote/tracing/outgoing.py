@@ -116,17 +116,9 @@ class TracedCalls(OutboundCalls):
         make = partial(super().call, reference, names, args, kwargs, deadline, to_the_end)
         return self._sent_within(INVALID_SPAN, make)
 
-    def graphs(self) -> Graphs:
+    def graphs(self, kind: type[Graphs] = TracedGraphs) -> Graphs:
         """Return what makes the calls that use results of others."""
-        if self._graphs is None:
-            self._graphs = TracedGraphs(
-                self._connection,
-                self,
-                config=self._config,
-                tables=self._tables,
-                outbox=self._outbox,
-            )
-        return self._graphs
+        return super().graphs(kind)
 
     def send_of_graph(
         self, service: str, names: tuple[str, ...], make: Callable[[], Answer]

@@ -24,6 +24,7 @@ from txremote.daemon.workers.process import WorkerProcess
 from txremote.daemon.workers.reports import Report, Totals, add_totals, stats_of
 from txremote.levels import Logger
 from txremote.monitor.callstats import CallStats, percentile
+from txremote.monitor.fresh import when_fresh
 from txremote.monitor.health import STUCK_AFTER
 from txremote.monitor.monitor import Monitor
 from txremote.monitor.rows import (
@@ -261,11 +262,7 @@ class WorkersMonitor(Monitor):
     # -- its life
 
     def _add_point(self, now: float) -> None:
-        refreshing = self.refresh()
-        if refreshing is None:
-            self._add_sums()
-        else:
-            refreshing.addCallback(lambda _none: self._add_sums())
+        when_fresh(self, self._add_sums)
 
     def _add_sums(self) -> None:
         buckets, failed, calls = self._stats.buckets(), self._stats.failed(), self._totals.calls
@@ -292,12 +289,9 @@ class WorkersMonitor(Monitor):
         """Have a function called once a second, when the rows are there; see `Monitor.on_news`."""
 
         def look() -> None:
-            refreshing = self.refresh()
-            if refreshing is None:
-                listener()
-            else:
-                refreshing.addCallback(lambda _none: listener())
-                refreshing.addErrback(partial(_log.failure, "a listener to the monitor failed"))
+            told = when_fresh(self, listener)
+            if isinstance(told, Deferred):
+                told.addErrback(partial(_log.failure, "a listener to the monitor failed"))
 
         return super().on_news(look)
 

@@ -17,8 +17,7 @@ from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any, Final
 
-from twisted.application.service import MultiService, Service as TwistedService
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.application.service import Service as TwistedService
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
 
@@ -26,6 +25,7 @@ from txremote.buses.host import ENVIRONMENT, HostBus, serve, socket_path
 from txremote.daemon.hosting import cannot_listen, refuse, sites_of
 from txremote.daemon.registering import Entry, places_of, registering
 from txremote.daemon.resolve import Resolved
+from txremote.daemon.stopping import StoppedInOrder
 from txremote.daemon.workers.crew import Crew
 from txremote.daemon.workers.launch import Launch, loop_of, words_of
 from txremote.daemon.workers.monitor import WorkersMonitor
@@ -34,6 +34,7 @@ from txremote.daemon.workers.relay import write_line
 from txremote.daemon.workers.reports import LogLine, Report
 from txremote.daemon.workers.sockets import CannotOpen, OpenSockets
 from txremote.levels import Logger, levels
+from txremote.monitor.fresh import when_fresh
 from txremote.monitor.systemd import SystemdNotifier
 from txremote.monitor.web.tokenfile import BadToken
 from txremote.net.tls import speaks_tls
@@ -48,7 +49,7 @@ _SIGNALS: Final = tuple(
 )
 
 
-class Supervisor(MultiService):
+class Supervisor(StoppedInOrder):
     """
     Looks after the workers of one server.
 
@@ -64,22 +65,17 @@ class Supervisor(MultiService):
     def __init__(
         self, resolved: Resolved, options: Mapping[str, Any], reactor: IReactorCore
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(reactor)
         loop: Any = reactor
-        self._reactor = reactor
         self._resolved = resolved
         self._plan = resolved.plan
         self._options = words_of(options)
         self._folder = os.getcwd()
         self._sockets = OpenSockets()
-        self._handlers: dict[int, Any] = {}  # of signals, before ours
-        self._told_to_stop = False
-        self._trigger: object = None
-        self._stopping: Deferred[None] | None = None
         self._environ: dict[str, str] = {}
         self._planned_levels = levels.told()
         self._bus: HostBus | None = None
-        self.monitor = WorkersMonitor(loop, can_write=self._plan.admin_write)
+        self.monitor: WorkersMonitor = WorkersMonitor(loop, can_write=self._plan.admin_write)
         self._loop: EventLoop = loop
         self.crew = Crew(
             self._plan.workers,
@@ -132,7 +128,7 @@ class Supervisor(MultiService):
 
     def startService(self) -> None:
         """Start the workers."""
-        self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
+        self._stop_before_reactor()
         levels.begin(self._plan.verbose, *self._plan.log_level)
         self._planned_levels = levels.told()
         try:
@@ -182,45 +178,13 @@ class Supervisor(MultiService):
 
     # -- its end
 
-    def _shut_down(self) -> Deferred[None]:
-        self._trigger = None  # it cannot be taken back any more
-        return self.stopService()
-
-    def stopService(self) -> Deferred[None]:
-        """Have the workers end, and fire when they have."""
-        if self._stopping is None:
-            TwistedService.stopService(self)  # not yet the parts
-            self.monitor.note_draining()
-            self._systemd.stopping()
-            for each in self._registering:
-                each.leave()
-            self._stopping = Deferred.fromCoroutine(self._stop())
-            self._stopping.addErrback(
-                lambda failure: _log.failure("txremote did not stop well", failure)
-            )
-        mine: Deferred[None] = Deferred()
-        self._stopping.addCallback(lambda _none: mine.callback(None))
-        return mine
-
-    async def _stop(self) -> None:
-        if self._trigger is not None:
-            self._reactor.removeSystemEventTrigger(self._trigger)
-            self._trigger = None
+    async def _stop_parts(self) -> None:
         # a client that comes now is refused, and does not wait for workers that will not accept
         closed = self._sockets.close()
         await self.crew.stop()
         await closed
         if self._bus is not None:
             await self._bus.stop()
-        self._systemd.stopService()
-        for each in self._registering:
-            await maybeDeferred(each.stopService)
-        for site in self._sites:  # it has shown what the rest waited for
-            await maybeDeferred(site.stopService)
-        await maybeDeferred(self.monitor.stopService)
-        levels.reset()
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
 
     # -- signals
 
@@ -259,10 +223,7 @@ class Supervisor(MultiService):
 
     def ask(self, name: str, arguments: list[Any]) -> object:
         """Answer an operator who is connected to a worker."""
-        refreshing = self.monitor.refresh()
-        if refreshing is None:
-            return self.monitor.ask(name, *arguments)
-        return refreshing.addCallback(lambda _none: self.monitor.ask(name, *arguments))
+        return when_fresh(self.monitor, lambda: self.monitor.ask(name, *arguments))
 
     def last_report(self, worker: WorkerProcess, report: Report) -> None:
         """Keep what a worker has counted, which is about to end."""

@@ -20,6 +20,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from txremote.levels import Logger
+from txremote.monitor.fresh import when_fresh
 from txremote.monitor.monitor import Monitor
 from txremote.monitor.rows import ROWS
 from txremote.monitor.web.assets import read_assets
@@ -175,9 +176,8 @@ class AdminSite(ChannelFactory):
                 return sentence(403, "the page is out of date: load it anew")
         if isinstance(found, tuple):
             handler, arguments = found
-            refreshing = self._monitor.refresh() if request.channel.known else None
-            if refreshing is not None:
-                return refreshing.addCallback(lambda _none: handler(request, *arguments))
+            if request.channel.known:
+                return when_fresh(self._monitor, lambda: handler(request, *arguments))
             return handler(request, *arguments)  # type: ignore[no-any-return]
         if found is not None:
             return sentence(405, f"{path} takes {found} only", Allow=_allowed(found))
