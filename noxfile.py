@@ -124,3 +124,33 @@ def drivers(session: nox.Session, driver: str) -> None:
         "--tb=native",
         *(session.posargs or DRIVEN),
     )
+
+
+@nox.session
+def packages(session: nox.Session) -> None:
+    """Build what is released into ``build/packages``: the sources, a pure and a compiled wheel."""
+    session.install("build", "twine")
+    folder = Path("build/packages").absolute()
+    session.run("python", "-m", "build", "--outdir", str(folder))
+    compiled = {"TXREMOTE_COMPILE": "1"}
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(folder), env=compiled)
+    session.run("python", "-m", "twine", "check", "--strict", *map(str, folder.iterdir()))
+
+
+@nox.session
+@nox.parametrize("kind", ["sdist", "pure", "compiled"])
+@nox.parametrize("python", PYTHONS)
+def installed(session: nox.Session, kind: str) -> None:
+    """Install what ``packages`` has built where nothing else is; see the plugin, run the demo."""
+    name = str(session.python).replace(".", "")
+    pattern = {"sdist": "*.tar.gz", "pure": "*-none-any.whl", "compiled": f"*-cp{name}-cp*.whl"}
+    found = list(Path("build/packages").absolute().glob(pattern[kind]))
+    if not found:
+        session.skip(f"no such package: TXREMOTE_COMPILE=1 python{session.python} -m build --wheel")
+    session.install(f"txremote[admin] @ {found[0].as_uri()}", "rpyc")
+    session.cd(session.create_tmp())
+    build = "compiled" if kind == "compiled" else "pure Python"
+    said = session.run("txremote", "--version", silent=True)
+    assert build in said, said
+    assert "txremote" in session.run("twistd", "--help", silent=True)
+    session.run("txremote", "demo")
