@@ -46,6 +46,7 @@ from txremote.streams.chunks import FileChunks
 from txremote.streams.source import Stream
 from txremote.wire.columns import packed
 from txremote.wire.consts import HANDLE_ITEMS
+from txremote.wire.long_items import long_items_body
 from txremote.wire.messages import request_head
 from txremote.wire.naming import class_name, with_article
 
@@ -298,16 +299,13 @@ class Outgoing:
         connection = self._connection
         if not items or connection.state >= CLOSING:
             return
-        body = [_ITEMS]
-        columns = packed(items)
+        has_bytes = self._long and set(map(type, items)) == _BYTES
         try:
-            if columns is None:
-                connection.tables.box(body, (self._number, tuple(items)))
-            else:
-                connection.tables.box(body, (self._number, len(items), columns))
+            body = long_items_body(self._number, items) if has_bytes else self._boxed(items)
             size = connection.outbox.sized_request(connection.outbound.pending.skip(), body)
         except NotSendable:
-            connection.tables.take_back()
+            if not has_bytes:
+                connection.tables.take_back()
             if len(items) == 1:
                 raise
             for item in items:
@@ -317,6 +315,16 @@ class Outgoing:
         self._size -= size
         self._sent += len(items)
         self._sent_size += size
+
+    def _boxed(self, items: list[Any]) -> list[bytes]:
+        """Return the chunks of a message, behind its number. Raises NotSendable."""
+        body = [_ITEMS]
+        columns = packed(items)
+        if columns is None:
+            self._connection.tables.box(body, (self._number, tuple(items)))
+        else:
+            self._connection.tables.box(body, (self._number, len(items), columns))
+        return body
 
     async def _run(self) -> object:
         """Send all items, and return how many."""

@@ -14,6 +14,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from txremote.wire.boxing import VALUE_HEAD
+from txremote.wire.brine import _bytes_head, dump_int, tuple_head
 from txremote.wire.consts import HANDLE_ITEMS
 from txremote.wire.messages import request_head
 
@@ -71,6 +72,15 @@ def long_items(parts: Sequence[Part], start: int, size: int, head: bytes) -> Lon
         return None
     items = _items(parts, start + pos, size - pos, count)
     return None if items is None else LongItems(number, items, size)
+
+
+def long_items_body(number: int, items: list[bytes]) -> list[bytes]:
+    """Return the chunks of such a message, behind its number; the items are among them."""
+    body = [_ITEMS + dump_int(number) + tuple_head(len(items))]
+    for item in items:
+        body.append(_bytes_head(len(item)))
+        body.append(item)
+    return body
 
 
 def _items(parts: Sequence[Part], pos: int, left: int, count: int) -> tuple[bytes, ...] | None:
