@@ -339,11 +339,13 @@ def test_a_long_frame_goes_in_parts_behind_what_is_gathered_where_the_transport_
     _first, second = payloads(transport)
     assert len(second) == size
     box.sized_request(3, [b"short"])
-    box.compress = True  # a sample is looked at first, of all of it
+    box.compress = True  # by a sample, zeros are put together and compressed
     box.sized_request(4, [b"head", chunk])
     box.uncork()
     assert len(written) == 1
-    assert len(payloads(transport)) == 4
+    box.sized_request(5, [b"head", os.urandom(50_000)])
+    assert len(written) == 2
+    assert len(payloads(transport)) == 5
 
 
 # --- a peer that does not read ----------------------------------------------------

@@ -41,7 +41,15 @@ from txremote.peer.memory_budget import MemoryShare
 from txremote.peer.ports import BackpressurePort, ClosingPort
 from txremote.wire.brine import dump_int
 from txremote.wire.consts import MSG_REPLY
-from txremote.wire.framing import FRAME_HEAD, Chunk, compress_frame, frame_chunks, frame_head
+from txremote.wire.framing import (
+    FRAME_HEAD,
+    Chunk,
+    compress_frame,
+    frame_chunks,
+    frame_head,
+    may_compress,
+    sample_compresses,
+)
 from txremote.wire.messages import Dialect, reply_head
 
 # How much is gathered before it goes to the transport. A syscall for each batch
@@ -295,7 +303,7 @@ class Outbox:
         assert dialect is not None  # the peer has asked for it
         head = dialect.request + dump_int(number)
         size = len(head) + sum(map(len, body))
-        if size > _IN_PARTS and self.parts is not None and not self.compress:
+        if size > _IN_PARTS and self.parts is not None and not self._pays(body, size):
             self._write_parts(self.parts, [frame_head(size) + head, *body, b"\n"], size + 6)
         else:
             self.write(frame_chunks(head, body))
@@ -395,6 +403,10 @@ class Outbox:
             self._transport.write(bytes(frame))
         if self.full and not full:
             self._count(len(frame))
+
+    def _pays(self, body: Sequence[bytes], size: int) -> bool:
+        """Tell whether a message is compressed: a sample of its longest part tells."""
+        return self.compress and may_compress(size) and sample_compresses(max(body, key=len))
 
     def _write_parts(
         self, write: Callable[[Any, list[bytes]], None], parts: list[bytes], size: int

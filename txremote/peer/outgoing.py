@@ -204,6 +204,7 @@ class Outgoing:
         self._waiting: Deferred[None] | None = None
         self._running: Deferred[object] | None = None
         self._late = ""
+        self._waits = False  # whether an item of an asynchronous source has to be waited for
         self._call = CurrentCall(connection)  # of its steps: nothing limits all of them together
 
     def begin(self) -> Unlimited:
@@ -416,10 +417,10 @@ class Outgoing:
     async def _push_later(self, source: Any, context: Context) -> None:
         began = perf_counter()
         context.run(current.set, self._call)
-        ready: list[Any] = []
+        items: list[Any] = []
         while True:
             await self._room()
-            taken = context.run(self._take_ready, source, ready, context)
+            taken = context.run(self._take_ready, source, items, context)
             self._long = bool(taken.items) and _is_long(taken.items[-1])
             try:
                 self._send(taken.items)
@@ -428,54 +429,66 @@ class Outgoing:
                     self._ended = True  # it is closed here, within what it waits for
                     await _given_up(taken.waits[0], context)
                 raise
-            ready = []
+            items.clear()
             if taken.over:
                 self._ended = True
                 if taken.error is not None:
                     raise taken.error
                 return
-            if taken.waits is not None:
-                item = await self._waited(*taken.waits, context)
-                if item is _END:
-                    self._ended = True
-                    return
-                ready = [item]
-                began = perf_counter()
-            else:
+            if taken.waits is None:
                 began = await self._next_turn(began)
+                continue
+            if await self._waited(*taken.waits, context):
+                self._ended = True
+                return
+            began = perf_counter()
 
     def _take_ready(self, source: Any, items: list[Any], context: Context) -> Taken:
-        """Take what an asynchronous iterator gives without waiting."""
+        """Take what an asynchronous iterator gives without waiting, behind what is there."""
+        steps = self._gather(source, items, context)
+        self._waits = False
+        try:
+            yielded = steps.send(None)
+        except StopIteration as found:
+            return Taken(items, found.value)
+        except BaseException as error:
+            return Taken(items, True, error)
+        self._waits = True
+        ready = items.copy()
+        items.clear()
+        return Taken(ready, waits=(steps, yielded))
+
+    async def _gather(self, source: Any, items: list[Any], context: Context) -> bool:
+        """
+        Add items to a list until a message is full, or until one that had to be waited for, which
+        may have taken long. Return whether that was the end. One coroutine for all of them.
+        """
         most = min(self._most, self._items)
         full = self._full()
         weight = _weight(items)
         until = perf_counter() + _SLICE
         advance: Callable[[], Any] = source.__anext__
+        following = advance
         if not self._sent and not items:  # it may begin, and is to be closed in this context
             advance = partial(step, self._connection.executor, advance, context=context)
         while len(items) < most and weight < full and perf_counter() < until:
             try:
-                steps = advance().__await__()
-                yielded = next(steps)
-            except StopIteration as found:
-                item = found.value
-                items.append(item)
-                weight += len(item) if type(item) in _SIZED else _weight_of(item)
+                item = await advance()
             except StopAsyncIteration:
-                return Taken(items, True)
-            except BaseException as error:
-                return Taken(items, True, error)
-            else:
-                return Taken(items, waits=(steps, yielded))
-        return Taken(items)
+                return True
+            items.append(item)
+            if self._waits:
+                break
+            kind = type(item)
+            weight += 8 if kind is int or kind is float else _weight_of(item)
+            advance = following
+        return False
 
-    async def _waited(self, steps: Any, yielded: object, context: Context) -> object:
-        """Wait for an item; return it, or `_END`."""
+    async def _waited(self, steps: Any, yielded: object, context: Context) -> bool:
+        """Wait for an item, which is added to the list of its steps; return whether it was none."""
         timer = self._limit()
         try:
             return await _rest(steps, yielded, context)
-        except StopAsyncIteration:
-            return _END
         except BaseException:
             self._ended = not self._left
             raise
@@ -529,11 +542,8 @@ def _closed(close: Callable[[], object]) -> None:
         _log.failure("a stream, which its reader has left, did not close well")
 
 
-_END: Final = object()
-
-
 @types.coroutine
-def _rest(steps: Any, yielded: object, context: Context) -> Generator[object, Any, object]:
+def _rest(steps: Any, yielded: object, context: Context) -> Generator[object, Any, bool]:
     """Go on with what has begun, and has yielded something."""
     try:
         while True:
@@ -544,7 +554,7 @@ def _rest(steps: Any, yielded: object, context: Context) -> Generator[object, An
             else:
                 yielded = context.run(steps.send, value)
     except StopIteration as found:
-        return found.value
+        return bool(found.value)
 
 
 async def _given_up(steps: Any, context: Context) -> None:

@@ -349,13 +349,21 @@ def _too_long(size: int) -> NotSendable:
 def compress_frame(whole: bytes) -> bytes:
     """Return the same frame compressed, where a sample says that it pays."""
     size = len(whole) - 6
-    if not _COMPRESS_FROM < size <= _COMPRESS_UP_TO:
-        return whole
-    middle = 5 + (size - _SAMPLE) // 2
-    sample = whole[middle : middle + _SAMPLE]
-    if len(zlib.compress(sample, 1)) > 0.7 * _SAMPLE:
+    if not may_compress(size) or not sample_compresses(whole):
         return whole
     packed = zlib.compress(whole[5:-1], 1)
     if len(packed) > 0.8 * size:
         return whole
     return _pack_header(len(packed), 1) + packed + b"\n"
+
+
+def may_compress(size: int) -> bool:
+    """Tell whether payloads of so many bytes are compressed where that pays."""
+    return _COMPRESS_FROM < size <= _COMPRESS_UP_TO
+
+
+def sample_compresses(data: bytes) -> bool:
+    """Tell whether the middle of some bytes is worth compressing."""
+    middle = max(0, (len(data) - _SAMPLE) // 2)
+    sample = data[middle : middle + _SAMPLE]
+    return len(zlib.compress(sample, 1)) <= 0.7 * len(sample)
