@@ -74,7 +74,12 @@ LONG_FILES = tuple(
         *("contrib/evennia/test_messages.py", "contrib/evennia/test_page.py"),
         *("work/dask/test_pool.py", "buses/test_kills.py", "buses/test_topics.py"),
         *("daemon/workers/test_rolling.py", "daemon/workers/test_operating.py"),
-        *("machines/test_examples.py", "machines/test_links.py", "machines/test_link_clients.py"),
+        *(
+            "machines/test_examples.py",
+            "machines/test_links.py",
+            "machines/test_link_clients.py",
+            "machines/test_killed_workers.py",
+        ),
         "topics/test_crowd.py",
     )
 )
