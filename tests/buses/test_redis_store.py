@@ -15,6 +15,7 @@ from txremote.buses.ports import LONGEST, MOST_RETAINED, START, Given, Refused, 
 from txremote.buses.redis_reactor import TxRedisOpener
 from txremote.buses.redis_store import hash_of, id_of, stream_of
 from txremote.buses.redis_url import parse_redis_url
+from txremote.topics.filters import LONGEST_KEY
 
 pytestmark = needs_redis
 
@@ -124,15 +125,19 @@ async def test_an_entry_that_is_too_long_is_not_read(redis: RedisServer) -> None
         redis.say("HSET", hash_of("t"), "l", last=bytes(4 * LONGEST))
         redis.say("HSET", hash_of("t"), "m", last=b"no id at all")
         await store.publish("t", [given(b"after", b"z")])
+        longest = "\N{GRINNING FACE}".encode() * LONGEST_KEY
+        await store.publish("t", [given(b"longest", b"." + longest)])
         at, found = START, []
         while entries := (await store.read([("t", at)])).entries:
             found += entries
             at = entries[-1].id
         assert [(entry.data, entry.size) for entry in found] == [
-            *((b"before", 6), (None, LONGEST + 1), (b"after", 5))
+            *((b"before", 6), (None, LONGEST + 1), (b"after", 5), (b"longest", 7))
         ]
         kept = await store.retained("t", b"")
-        assert [(entry.key, entry.data) for entry in kept] == [(b"k", None), (b"z", b"after")]
+        assert [(entry.key, entry.data) for entry in kept] == [
+            *((b"." + longest, b"longest"), (b"k", None), (b"z", b"after"))
+        ]
 
 
 @pytest_twisted.ensureDeferred

@@ -4,6 +4,7 @@ Which keys a subscription names.
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -26,11 +27,24 @@ def test_one_key_may_stand_alone_and_none_means_all() -> None:
     assert checked_prefix("a.") == "a."
 
 
+class Endless:
+    """Says that it is a list, as a netref of one does, and never ends."""
+
+    __class__ = list  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Any:
+        return map(str, count())
+
+
 @pytest.mark.parametrize(
     ("keys", "says"),
     [
         ((1,), "a key is a str, not an int"),
         (object(), "name them in a tuple"),
+        (Endless(), "name them in a tuple"),
         (("x" * (LONGEST_KEY + 1),), "a key of 1001 characters"),
         (tuple(map(str, range(MOST_KEYS + 1))), "names 10000 at most"),
     ],

@@ -70,6 +70,26 @@ def test_unanswered_calls_are_its_credit() -> None:
     assert told == [(2, "the subscriber was too slow")]
 
 
+def test_one_that_does_not_answer_is_told_of_so_many_gaps_and_of_the_rest_together() -> None:
+    pair, topic = feeding()
+    told: list[Any] = []
+    answers: list[Deferred[None]] = []
+
+    def slow(count: int | None, why: str) -> Deferred[None]:
+        told.append((count, why))
+        answers.append(Deferred())
+        return answers[-1]
+
+    pair.result(pair.client.root.topic.subscribe(print, missed=slow))
+    for number in range(MOST_UNANSWERED + 3):
+        topic.missed(1, f"gap {number}")
+    pair.pump()
+    assert told == [(1, f"gap {number}") for number in range(MOST_UNANSWERED)]
+    answers[0].callback(None)
+    pair.pump()
+    assert told[MOST_UNANSWERED:] == [(3, f"gap {MOST_UNANSWERED + 2}")]
+
+
 def test_one_whose_callback_fails_is_called_again() -> None:
     pair, topic = feeding()
     got: list[int] = []

@@ -138,7 +138,7 @@ end
 local fields = redis.call('HKEYS', KEYS[1])
 table.sort(fields)
 for _, field in ipairs(fields) do
-  if field > ARGV[4] and #field < 2000 then
+  if field > ARGV[4] and #field < 5000 then
     local size = redis.call('HSTRLEN', KEYS[1], field)
     if size < 2 * tonumber(ARGV[2]) then
       local id, data = redis.call('HGET', KEYS[1], field):match('^(%d+%-%d+) (.*)$')

@@ -6,7 +6,7 @@ The bounds are those of all buses, too, so what a topic takes can go by any of t
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from txremote.wire.naming import class_name, with_article
 from txremote.wire.values import ReceivedValue
@@ -61,14 +61,16 @@ def checked_keys(keys: object) -> frozenset[str] | None:
         keys = keys.value
     if type(keys) is str:
         return frozenset((_checked(keys),))
-    if not isinstance(keys, tuple | frozenset | set | list):
+    # not isinstance: a peer's object may say that it is one of these, and never end
+    if not issubclass(type(keys), tuple | frozenset | set | list):
         raise TypeError(
             f"keys is {with_article(class_name(type(keys)))}: name them in a tuple, "
             'keys=("a", "b"), which travels as a value'
         )
-    if len(keys) > MOST_KEYS:
-        raise ValueError(f"{len(keys)} keys, and a subscription names {MOST_KEYS} at most")
-    return frozenset(map(_checked, keys))
+    found: Any = keys
+    if len(found) > MOST_KEYS:
+        raise ValueError(f"{len(found)} keys, and a subscription names {MOST_KEYS} at most")
+    return frozenset(map(_checked, found))
 
 
 def checked_prefix(prefix: object) -> str | None:

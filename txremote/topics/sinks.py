@@ -44,6 +44,44 @@ def call_remote(function: RemoteReference, *args: object) -> Deferred[Any]:
     return function._connection.outbound.call(function, (), args, {}, inf)
 
 
+class _RemoteTeller:
+    """Tells a function of a peer's of missed events; so many calls of it may be unanswered."""
+
+    def __init__(self, function: RemoteReference) -> None:
+        self._function = function
+        self._unanswered = 0
+        self._later: Missed | None = None  # what it is told when it has answered
+
+    def __call__(self, missed: Missed) -> None:
+        if self._unanswered >= MOST_UNANSWERED:
+            if self._later is None:
+                self._later = Missed(0, missed.why)
+            self._later.merge(missed)
+            return
+        self._unanswered += 1
+        # one that is gone, or wrong, is no news here
+        call_remote(self._function, *_told_of(missed)).addBoth(self._answered)
+
+    def _answered(self, _result: object) -> None:
+        self._unanswered -= 1
+        later, self._later = self._later, None
+        if later is not None:
+            self(later)
+
+
+def _told_of(missed: Missed) -> tuple[int | None, str]:
+    return (None if missed.unknown else missed.count), missed.why
+
+
+def teller_of(function: Any) -> Callable[[Missed], object] | None:
+    """Return what tells a function of missed events, here or at a peer; None for None."""
+    if function is None:
+        return None
+    if type(function) is RemoteReference:
+        return _RemoteTeller(function)
+    return lambda missed: call_local(function, *_told_of(missed))
+
+
 class LocalCallback:
     """Calls a function of this process."""
 

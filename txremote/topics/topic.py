@@ -23,14 +23,14 @@ from txremote.refs.netref import is_base_netref
 from txremote.refs.reference import RemoteReference
 from txremote.topics.bus import BusSide, bus_of
 from txremote.topics.encoding import MAX_EVENT
-from txremote.topics.event import Event, Form, Missed, new_event
+from txremote.topics.event import Event, Form, new_event
 from txremote.topics.filters import checked_keys, checked_name, checked_prefix
 from txremote.topics.groups import Group, Handed
 from txremote.topics.places import answering, place_here, place_of
 from txremote.topics.ports import Join
 from txremote.topics.retained import MOST_RETAINED, Retained
 from txremote.topics.shares import Shares
-from txremote.topics.sinks import LocalCallback, RemoteCallback, call_local, call_remote
+from txremote.topics.sinks import LocalCallback, RemoteCallback, teller_of
 from txremote.topics.subscriber import Sink, Subscriber
 from txremote.topics.subscription import Subscription, open_to_peers
 from txremote.topics.waiting_events import POLICIES, Policy, WaitingEvents
@@ -261,7 +261,7 @@ class Topic:
 
         subscriber = Subscriber(place, waiting, wanted, beginning, forget)
         subscriber.wants_last = retained is not False
-        subscriber.told = _told(missed)
+        subscriber.told = teller_of(missed)
         subscriber.note_unsendable = self._note_unsendable
         group = self._enter(subscriber, connection)
         if callback is not None:
@@ -365,18 +365,3 @@ def _sink(callback: Any, subscriber: Subscriber) -> Sink:
     if type(callback) is RemoteReference:
         return RemoteCallback(callback, subscriber)
     return LocalCallback(callback)
-
-
-def _told(function: Any) -> Callable[[Missed], object] | None:
-    """Return what tells a function of missed events."""
-    if function is None:
-        return None
-
-    def tell(missed: Missed) -> None:
-        args = (None if missed.unknown else missed.count, missed.why)
-        if type(function) is RemoteReference:
-            call_remote(function, *args).addErrback(lambda _failure: None)  # it is gone, or wrong
-        else:
-            call_local(function, *args)
-
-    return tell
