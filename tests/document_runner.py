@@ -337,8 +337,9 @@ class Reader:
             (SERVES, [name for name in documented if name != "2199"]),
         ):
             server.wait_for("(?s)" + ".*".join([pattern.pattern] * len(names)))
-            for name, found in zip(names, pattern.finditer(server.output), strict=True):
-                self._ports[name] = int(found[2])
+            # workers tell the same port, each of them
+            ports = dict.fromkeys(int(found[2]) for found in pattern.finditer(server.output))
+            self._ports.update(zip(names, ports, strict=True))
 
     def _start_server(self, command):
         """Start a server on free ports; return it, and the ports that the document has."""
