@@ -178,7 +178,7 @@ class TopicRow(Struct, frozen=True):
 
     ``published`` counts the events of this process, and not those that came by its bus, which it
     has had as well; ``delivered`` and ``dropped`` those that its subscribers have taken and have
-    not been given, for they were too slow; ``missed`` those that its bus has lost. Of ``lagging``
+    not been given, for they were too slow; ``missed`` those that its bus has lost. For ``lagging``
     subscribers events wait, ``buffered`` in all. ``bus`` is "" without one, "joined", or why not.
     """
 

@@ -4,6 +4,7 @@ What a worker is told before it starts.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 
@@ -53,9 +54,9 @@ def test_two_addresses_of_one_description_have_a_socket_each() -> None:
     """``tcp:0`` is another port each time; and no child of a worker's inherits them."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     ports = {each.getsockname()[1] for each in sockets}
-    first = os.dup(sockets[0].fileno())
-    second = os.dup2(sockets[1].fileno(), first + 1)
-    assert second == first + 1
+    # numbers side by side that nobody else has
+    first = fcntl.fcntl(sockets[0], fcntl.F_DUPFD, 700)
+    assert fcntl.fcntl(sockets[1], fcntl.F_DUPFD, first) == first + 1
     for each in sockets:
         each.close()
     inherited = InheritedSockets(["tcp:0", "tcp:0"], first)

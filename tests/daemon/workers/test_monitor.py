@@ -29,6 +29,7 @@ class Worker:
         self.told = told
         self.done: list[Any] = []
         self.control = self
+        self.named = {"worker": number, "process": 100 + number}
 
     def tell_levels(self) -> None:
         """Note the levels of the moment."""

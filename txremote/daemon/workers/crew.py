@@ -150,9 +150,7 @@ class Crew:
             self._start(worker)
         except OSError as problem:
             place.worker = None
-            _log.error(
-                "worker {worker} cannot be started: {why}", worker=place.number, why=str(problem)
-            )
+            _log.error(_CANNOT_START, worker=place.number, why=str(problem))
             if self._served:
                 self._fill_later(place)
             else:
@@ -264,9 +262,7 @@ class Crew:
             self._start(new)
         except OSError as problem:
             place.next = None
-            _log.error(
-                "worker {worker} cannot be started: {why}", worker=place.number, why=str(problem)
-            )
+            _log.error(_CANNOT_START, worker=place.number, why=str(problem))
             return False
         late = steady(self._reactor).callLater(START_TIMEOUT, new.end, 0.0)
         serves = await new.settled
