@@ -29,7 +29,8 @@ SIZE = 1_000
 
 class Slow:
     """
-    A subscriber that reads nothing: from its socket, or in its loop; until it is told to.
+    A subscriber that reads nothing until it is told to: from its socket, by a loop or a callback;
+    or in its loop.
 
     Attributes:
         numbers: Those of the events that it got.
@@ -39,7 +40,8 @@ class Slow:
 
     def __init__(self, number: int) -> None:
         self.policy = POLICIES[number % len(POLICIES)]
-        self.stops_reading = number % 2 == 0
+        self.has_callback = number in (4, 5, 6)  # one is not told that it was disconnected
+        self.stops_reading = number % 2 == 0 or self.has_callback
         self.numbers: list[int] = []
         self.missed = 0
         self.end: BaseException | None = None
@@ -49,6 +51,9 @@ class Slow:
         """Subscribe."""
         self.connection: Any = await connect(f"tcp:127.0.0.1:{port}", dialect="6")
         topic = self.connection.root.topic(self.policy)
+        if self.has_callback:
+            await topic.subscribe(self._take, missed=self._miss)
+            return
         events = await topic.subscribe(missed=self._miss)
         self.reading: Deferred[None] = Deferred.fromCoroutine(self._read(events))
 
@@ -57,12 +62,15 @@ class Slow:
         assert why == "the subscriber was too slow"
         self.missed += count
 
+    def _take(self, event: tuple[int, bytes]) -> None:
+        self.numbers.append(event[0])
+        if self.stops_reading and len(self.numbers) == 1:
+            self.connection.transport.pauseProducing()
+
     async def _read(self, events: Any) -> None:
         try:
-            async for number, _bytes in events:
-                self.numbers.append(number)
-                if self.stops_reading and len(self.numbers) == 1:
-                    self.connection.transport.pauseProducing()
+            async for event in events:
+                self._take(event)
                 await self._go_on
         except SubscriberTooSlow as problem:
             self.end = problem
