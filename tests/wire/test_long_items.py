@@ -95,6 +95,14 @@ def test_what_is_compressed_is_left_to_the_decoder() -> None:
     assert read(compress_frame(frame(payload)), [20]) == [payload]
 
 
+@pytest.mark.parametrize("limits", [Limits(max_items=1), Limits(max_depth=2)])
+def test_low_limits_are_the_decoders(limits: Limits) -> None:
+    payload = message((LONG, LONG))
+    reader = FrameReader(limits)
+    reader.items = DIALECT_6.request
+    assert list(reader.feed(frame(payload))) == [payload]
+
+
 def test_a_side_that_reads_no_stream_gets_payloads() -> None:
     payload = message((LONG,))
     assert list(FrameReader().feed(frame(payload))) == [payload]

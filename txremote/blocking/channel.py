@@ -22,6 +22,7 @@ from twisted.internet.interfaces import IAddress
 from txremote.eventloop import tcp
 
 READ_SIZE = 65536
+_LONG_READ_SIZE = 262144  # while long messages of a stream may come
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
 
@@ -31,6 +32,7 @@ class ByteChannel:
     peer: IAddress
     host: IAddress  # of this end
     acknowledge: Callable[[], object] | None = None  # of TCP: see `SocketChannel`
+    read_size = READ_SIZE  # bytes that are received at once, at most
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         self._incoming = incoming
@@ -86,6 +88,10 @@ class ByteChannel:
         """Sleep until bytes can be sent, or the time is over."""
         self._writing.poll(None if timeout is None else max(0.0, timeout * 1000))
 
+    def read_long(self, long: bool) -> None:
+        """Receive more at once, or as much as ever."""
+        self.read_size = _LONG_READ_SIZE if long else READ_SIZE
+
     def fileno(self) -> int:
         """Return the descriptor to wait on for reading."""
         raise NotImplementedError
@@ -138,7 +144,7 @@ class SocketChannel(ByteChannel):
 
     def receive_now(self) -> bytes | None:
         try:
-            return self._socket.recv(READ_SIZE)
+            return self._socket.recv(self.read_size)
         except (BlockingIOError, InterruptedError):
             return None
 
@@ -220,7 +226,7 @@ class PipeChannel(ByteChannel):
         if self._ended:
             return b""
         try:
-            return os.read(self._incoming, READ_SIZE)
+            return os.read(self._incoming, self.read_size)
         except (BlockingIOError, InterruptedError):
             return None
 

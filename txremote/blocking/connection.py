@@ -79,6 +79,7 @@ class BlockingConnection(BlockingView):
         writing = Writing(
             now=PumpTransport.write,
             acknowledge=None if acknowledge is None else lambda _transport: acknowledge(),
+            read=lambda _transport, long: channel.read_long(long),
         )
         protocol = Connection(
             service,

@@ -32,7 +32,7 @@ from typing import Final
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
-from txremote.wire.long_items import LongItems, Part, long_items
+from txremote.wire.long_items import LEVELS, MOST_ITEMS, LongItems, Part, long_items
 from txremote.wire.pages import joined
 from txremote.wire.slices import Steps, in_one_go
 
@@ -178,13 +178,21 @@ class FrameReader:
         if chunks[-1][-1] != _NEWLINE:
             raise _no_newline(length)
         if self.items is not None and not flag:
-            found = long_items(chunks, 5, length, self.items)
+            found = self._long_items(chunks, 5, length, self.items)
             if found is not None:
                 return found
         chunks[0] = memoryview(chunks[0])[5:]
         chunks[-1] = memoryview(chunks[-1])[:-1]
         payload = b"".join(chunks)
         return self._inflate(payload) if flag else payload
+
+    def _long_items(
+        self, parts: Sequence[Part], start: int, size: int, head: bytes
+    ) -> LongItems | None:
+        limits = self._limits
+        if limits.max_items < MOST_ITEMS or limits.max_depth < LEVELS:
+            return None  # the decoder counts
+        return long_items(parts, start, size, head)
 
     def _gather(self, data: bytes) -> None:
         self.held += len(data)
@@ -224,7 +232,7 @@ class FrameReader:
             if data[end] != _NEWLINE:
                 raise _no_newline(length)
             if length > _COALESCE and self.items is not None and not flag:
-                found = long_items((data,), pos + 5, length, self.items)
+                found = self._long_items((data,), pos + 5, length, self.items)
                 if found is not None:
                     yield found
                     pos = end + 1

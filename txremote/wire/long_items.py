@@ -22,9 +22,12 @@ _unpack_head = Struct("!BL").unpack_from
 
 _ITEMS: Final = request_head(HANDLE_ITEMS) + VALUE_HEAD + b"\x11"  # TAG_TUPLE_2
 
-# What stands before the first item is no longer than that; and the most items.
+# What stands before the first item is no longer than that.
 _HEAD: Final = 80
-_MOST: Final = 255
+
+#: A decoder whose limits allow as many items and levels has no other result.
+MOST_ITEMS: Final = 257
+LEVELS: Final = 4
 
 #: A part of a message.
 Part = bytes | bytearray | memoryview
@@ -64,6 +67,8 @@ def long_items(parts: Sequence[Part], start: int, size: int, head: bytes) -> Lon
         return None
     number, pos = _int_at(first, behind)
     tag = first[pos]
+    if not pos:
+        return None
     if 0x10 <= tag <= 0x13:  # TAG_TUPLE_1, TAG_TUPLE_4
         count, pos = tag - 0x0F, pos + 1  # TUPLE_BEFORE
     elif tag == 0x14:  # TAG_TUPLE_L1
