@@ -73,6 +73,7 @@ from txremote.peer.outbox import Outbox
 from txremote.refs.clock import SteadyCall, SteadyClock
 from txremote.registry.asking import _Datagram, _Resolution
 from txremote.streams.feed import Feed
+from txremote.streams.sinks import ConsumerSink
 from txremote.testing import MemoryTransport, connected_pair
 from txremote.work.dask.pool import DaskPool
 from txremote.work.pipes import _Incoming
@@ -126,6 +127,7 @@ IMPLEMENTERS = [
     (IRemoteService, VoidService, VoidService),
     (IRemoteService, Calculator, Calculator),
     (IPushProducer, Outbox, lambda: Outbox(None, None, 1000)),
+    (IPushProducer, ConsumerSink, lambda: ConsumerSink(Feed(), list)),
     (ITransport, MemoryTransport, MemoryTransport),
     (ITransport, PumpTransport, lambda: PumpTransport(None)),
     (IStreamClientEndpoint, ClientEndpoint, lambda: ClientEndpoint(Deferred, "nowhere")),

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from txremote.net.server_service import ServerService
     from txremote.peer.connection import Connection
     from txremote.peer.context import current_call
+    from txremote.peer.into import stream_into
     from txremote.refs.asyncresult import AsyncResult
     from txremote.refs.by_hand import fetch, value
     from txremote.refs.helpers import async_, timed
@@ -103,6 +104,7 @@ _NAMES = {
     "txremote.notebook": "load_ipython_extension unload_ipython_extension",
     "txremote.peer.connection": "Connection",
     "txremote.peer.context": "current_call",
+    "txremote.peer.into": "stream_into",
     "txremote.refs.asyncresult": "AsyncResult",
     "txremote.refs.by_hand": "fetch value",
     "txremote.refs.helpers": "async_ timed",
@@ -202,6 +204,7 @@ __all__ = [
     "signature_remote",
     "str_remote",
     "stream",
+    "stream_into",
     "threaded",
     "timed",
     "typed",

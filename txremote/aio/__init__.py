@@ -23,7 +23,9 @@ from txremote.aio.client import RemoteClient
 from txremote.aio.connecting import connect
 from txremote.aio.loop import AsyncioLoop
 from txremote.aio.serving import Server, listen
+from txremote.peer.into import stream_into
 from txremote.refs.helpers import async_, timed
+from txremote.streams.source import stream
 from txremote.views.reactor import typed
 from txremote.work.loops import drive_asyncio
 from txremote.work.run import run_async
@@ -41,6 +43,8 @@ __all__ = [
     "pool_from_string",
     "run_async",
     "set_default_pool",
+    "stream",
+    "stream_into",
     "timed",
     "typed",
 ]

@@ -21,6 +21,7 @@ closed.
 ``factory``  making blocking connections
 ``finding``  `connect("registry:NAME")`: a registry is asked by the thread that waits
 ``inbox``  the inbox: what has arrived and has not been run, and the threads that sleep beside it
+``into``  `stream_into`: a stream of the peer's, written to a file
 ``keeper``  the thread that makes the connections of a client that reconnects
 ``live_root``  the root of a client that reconnects, as a netref
 ``private_reactor``  a reactor for a server of a program that has none
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         ssl_connect,
         unix_connect,
     )
+    from txremote.blocking.into import stream_into
     from txremote.blocking.lib import setup_logger, spawn
     from txremote.blocking.reconnect import reconnecting
     from txremote.blocking.reconnecting_client import ReconnectingClient
@@ -120,6 +122,8 @@ __all__ = [
     "setup_logger",
     "spawn",
     "ssl_connect",
+    "stream",
+    "stream_into",
     "threaded",
     "timed",
     "typed",
@@ -141,6 +145,7 @@ _NAMES = {
         "connect_thread ssh_connect ssl_connect unix_connect"
     ),
     "txremote.blocking.lib": "setup_logger spawn",
+    "txremote.blocking.into": "stream_into",
     "txremote.blocking.reconnect": "reconnecting",
     "txremote.blocking.reconnecting_client": "ReconnectingClient",
     "txremote.blocking.services": "Service VoidService service",
@@ -157,6 +162,7 @@ _NAMES = {
     "txremote.refs.iteration": "buffiter",
     "txremote.refs.netref": "BaseNetref",
     "txremote.service": "exposed restricted threaded",
+    "txremote.streams.source": "stream",
     "txremote.views.scripts": "typed",
 }
 _LAZY = {name: module for module, names in _NAMES.items() for name in names.split()}

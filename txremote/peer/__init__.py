@@ -33,6 +33,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``immediate``  executor, driver and guard of a connection in memory
 ``incoming_events``  events of a peer's topic that are read here
 ``incoming``  streams of the peer's that are read here, and all of a connection
+``into``  `stream_into`: a stream of the peer's, written to a consumer, a file or a writer
 ``introduction``  how the connecting side introduces itself
 ``kept``  results that the peer's further calls use, and those calls until they can begin
 ``lasting``  `Lasting`: what a request returns that takes as long as it takes

@@ -102,6 +102,14 @@ class Items:
             return item
         raise StopAsyncIteration
 
+    async def batch(self) -> list[Any]:
+        """Return the next items, as many as are here; none at the end."""
+        try:
+            first = await anext(self)
+        except StopAsyncIteration:
+            return []
+        return [first, *self._items]
+
     async def _fetch(self) -> None:
         """Have a batch in ``_items``, and none at the end."""
         if self._asked is not None:
