@@ -192,7 +192,7 @@ def test_no_request_reaches_a_part_of_a_connection_or_calls_a_hook(preset: str, 
             assert "'on_connect'" not in repr(answer)
     peer.ask(HANDLE_CALLATTR, root, "all", (), ())
     assert service.called == []
-    for export in peer.connection._tables.exports._by_key.values():
+    for export in peer.connection._tables.exports:
         held = export.target
         assert held is service.lines or machinery(type(held)) is None, held
     deferred = service.held["a Deferred"]

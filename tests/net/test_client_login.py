@@ -137,4 +137,4 @@ def test_the_annotations_of_the_user_s_root_are_known_after_the_login():
     root = pair.client.root
     assert set(root._call_prefixes.plans) == {("total",)}
     assert pair.result(root.total([1, 2])) == 3
-    assert pair.server._tables.imports.__len__() == 0
+    assert pair.server._tables.imported == 0

@@ -35,9 +35,10 @@ class Desk:
         self.needed = False
         self.started: list[int] = []
         self.running: dict[int, Call] = {}
-        self.ledger: CallLedger[Call] = CallLedger(
-            max_calls, max_waiting, 100, self.start, lambda: self.needed
-        )
+        self.ledger: CallLedger[Call] = CallLedger(max_calls, max_waiting, 100, self, self)
+
+    def needs_peer(self) -> bool:
+        return self.needed
 
     def start(self, call: Call) -> None:
         self.started.append(call.number)

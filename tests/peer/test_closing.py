@@ -166,7 +166,7 @@ def test_of_many_connections_that_break_the_protocol_the_log_tells_a_number() ->
         for _ in range(100):
             peer = RawPeer()
             peer.connection._clock = clock
-            peer.connection.closing.log_limit = sparing
+            peer.connection.log_limit = sparing
             peer.send_payload(b"no message")
             assert peer.ended
             assert peer.connection.closing.protocol_broken

@@ -14,6 +14,7 @@ from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from tests.peer.hosted import PAIRS, Hosted, Thing, a_pair, exported, settle, silent_pair  # noqa: F401
 from tests.peer.pairs import (
@@ -41,6 +42,7 @@ from txremote.wire.consts import (
     HANDLE_GETROOT,
     HANDLE_INSPECT,
     HANDLE_INSTANCECHECK,
+    HANDLE_PING,
 )
 from txremote.wire.framing import frame
 
@@ -539,3 +541,23 @@ def test_a_stock_server_in_the_middle_needs_no_extension() -> None:
         pair.client.features = frozenset()
     taken = between.pass_on(Given())
     assert between.result(taken.double(4)) == 8
+
+
+def test_a_peer_that_has_only_come_makes_nothing_that_it_does_not_use() -> None:
+    """A listener may have very many of those."""
+    peer = RawPeer()
+    peer.send_request(HANDLE_GETROOT)
+    assert len(peer.received()) == 1
+    connection = peer.connection
+    held = [*gc.get_referents(connection), *gc.get_referents(connection.tables)]
+    parts = {type(part).__name__ for part in held}
+    assert parts >= {"Outbox", "InboundCalls", "ExportTable"}
+    assert not parts & {"OutboundCalls", "Closing", "ImportTable", "Backpressure"}
+    assert not connection.calls
+    asked = Outcome(connection.request(HANDLE_PING, b""))
+    assert connection.calls is connection.outbound.pending
+    assert len(connection.calls) == 1
+    connection.connectionLost(Failure(ConnectionDone()))
+    assert isinstance(asked.error, ConnectionLost)
+    with pytest.raises(AttributeError, match="'Connection' object has no attribute 'nothing'"):
+        connection.nothing  # type: ignore[attr-defined]

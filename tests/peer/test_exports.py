@@ -213,10 +213,11 @@ def test_there_is_a_bound_and_its_error_names_the_option() -> None:
 def test_what_is_not_handed_out_is_not_kept_either() -> None:
     """Unless it was granted; what the peer holds then, it may be given again."""
 
-    def check(target: Any) -> None:
-        raise NotSendable("not for peers")
+    class Policy:
+        def check_handed_out(self, target: object) -> None:
+            raise NotSendable("not for peers")
 
-    table = ExportTable(10, check=check)
+    table = ExportTable(10, policy=Policy())
     with pytest.raises(NotSendable, match="not for peers"):
         table.box(Thing)
     assert len(table) == 0

@@ -299,7 +299,7 @@ class World:
 
     def check(self, exports: Any) -> None:
         """Check that nothing was handed out that must not be."""
-        for export in exports._by_key.values():
+        for export in exports:
             target = export.target
             assert not any(target is it for it in self.forbidden.values()), target
             assert not isinstance(

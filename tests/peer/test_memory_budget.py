@@ -17,6 +17,17 @@ from txremote.wire.consts import HANDLE_PING
 MIB = 1 << 20
 
 
+class Holder:
+    """A connection, which notes why it was closed."""
+
+    def __init__(self, name: str, closed: list[tuple[str, str]]) -> None:
+        self.name = name
+        self.closed = closed
+
+    def abort(self, why: str) -> None:
+        self.closed.append((self.name, why))
+
+
 class Listener:
     """Connections by name, and what was closed."""
 
@@ -25,7 +36,7 @@ class Listener:
         self.closed: list[tuple[str, str]] = []
 
     def share(self, name: str, host: str) -> MemoryShare:
-        return MemoryShare(self.budget, host, lambda why: self.closed.append((name, why)))
+        return MemoryShare(self.budget, host, Holder(name, self.closed))
 
     @property
     def names(self) -> list[str]:

@@ -505,7 +505,9 @@ def test_a_long_message_to_a_peer_behind_tls_is_one_write_of_bytes() -> None:
 def test_what_waits_for_a_peer_is_counted_with_what_waits_for_others() -> None:
     """From the frame on that fills the transport, until all of it has gone."""
     box, transport = outbox(max_unsent=10_000_000)
-    share = box.share = MemoryShare(MemoryBudget(1 << 30, 1 << 30), "here", lambda _why: None)
+    share = box.share = MemoryShare(
+        MemoryBudget(1 << 30, 1 << 30), "here", SimpleNamespace(abort=str)
+    )
     plain = transport.write
 
     def filled(data: bytes) -> None:

@@ -31,10 +31,13 @@ class Owner:
     def __init__(self, is_txremote: bool = True) -> None:
         self.is_txremote = is_txremote
 
+    def make_imports(self) -> ImportTable:
+        owner: Any = self
+        return ImportTable(owner, None)
+
 
 def tables_of(owner: Any, most: int = 100) -> ReferenceTables:
-    imports = ImportTable(owner, None)
-    return ReferenceTables(owner, ExportTable(most), imports)
+    return ReferenceTables(owner, ExportTable(most))
 
 
 def received(tables: ReferenceTables, number: int = 5) -> Any:

@@ -219,7 +219,7 @@ def test_whatever_stands_in_a_class_its_objects_are_described(switches: dict[str
     policy = AccessPolicy(ConnectionConfig(**switches))
     tried = 0
     for what, holder in _holders(wire):
-        exports = ExportTable(100, check=policy.check_handed_out)
+        exports = ExportTable(100, policy=policy)
         exports.box(holder)
         policy.methods(holder)
         if not switches.get("allow_all_attrs"):

@@ -204,7 +204,7 @@ class Snapshots:
             bytes_out=sent,
             unsent=connection.outbox.unsent,
             exports=len(inbound.tables.exports),
-            imports=len(inbound.tables.imports),
+            imports=inbound.tables.imported,
             running=len(inbound.ledger.running),
             waiting=len(inbound.ledger.waiting) + len(inbound.depending),
             waits_for=_waits_for(connection),

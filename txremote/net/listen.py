@@ -183,7 +183,7 @@ class ServingFactory(Factory):
         if self.operations is not None:
             connection.inbound.offer_operations(self.operations)
         connection.factory = self
-        connection.closing.log_limit = self._broken
+        connection.log_limit = self._broken
         connection.inbound.answers.failures = self._failures
         _events.debug("{peer} has come", peer=address_text(addr))
         connection.share(self._memory, host)
@@ -241,7 +241,7 @@ class ServingFactory(Factory):
         connection = self._make_connection(
             VoidService(), executor=self._executor, ended=self._turned_away.discard
         )
-        connection.closing.log_limit = self._broken
+        connection.log_limit = self._broken
         connection.closing.turn_away(ConnectionRefusedError(why), TURNED_AWAY_FOR)
         self._turned_away.add(connection)
         return connection

@@ -11,31 +11,28 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 from txremote.peer.outbox import Outbox
-from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.ports import ConnectionPort
 
 
 class Backpressure:
     """Lets the bytes of one connection flow, or not."""
 
-    __slots__ = ("_calls", "_clock", "_connection", "_outbox")
+    __slots__ = ("_clock", "_connection", "_outbox")
 
     def __init__(
         self,
         connection: ConnectionPort,
-        calls: PendingCalls,
         outbox: Outbox,
         clock: IReactorTime | None,
     ) -> None:
         self._connection = connection
-        self._calls = calls
         self._outbox = outbox
         self._clock = clock
 
     @property
     def paused(self) -> bool:
         """Whether nothing is read from the peer, since it does not read itself."""
-        return self._outbox.pressing and not self._calls
+        return self._outbox.pressing and not self._connection.calls
 
     @property
     def sending(self) -> bool:
@@ -46,17 +43,17 @@ class Backpressure:
     def busy(self) -> bool:
         """Whether calls are unanswered, in either direction."""
         connection = self._connection
-        return bool(self._calls or len(connection.inbound)) or connection.executor.busy()
+        return bool(self._connection.calls or len(connection.inbound)) or connection.executor.busy()
 
     def needs_peer(self) -> bool:
         """Tell whether a call of ours waits for the peer, or a thread for its requests."""
-        return bool(self._calls or self._connection.executor.polling)
+        return bool(self._connection.calls or self._connection.executor.polling)
 
     def high_water(self, over: bool) -> None:
         """Stop to serve the peer: more than ``pause_unsent`` waits for it. Or go on: nothing."""
         connection = self._connection
         inbound = connection.inbound
-        if over and not self._calls:
+        if over and not self._connection.calls:
             connection.stream.pauseProducing()
         elif not over and not connection.closed:
             connection.stream.resumeProducing()

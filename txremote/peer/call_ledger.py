@@ -21,7 +21,7 @@ While a connection drains, new calls are refused, unless a call that has begun m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Generic, Protocol, TypeVar
 
 from txremote.errors import RemoteProtocolError
@@ -69,6 +69,21 @@ class Running(Cancellable, Protocol):
 
 
 R = TypeVar("R", bound=Request)
+R_contra = TypeVar("R_contra", contravariant=True)
+
+
+class Starter(Protocol[R_contra]):
+    """Starts calls."""
+
+    def start(self, request: R_contra) -> None:
+        """Run a request, now or later."""
+
+
+class Caller(Protocol):
+    """The connection, of which calls of its own may be unanswered."""
+
+    def needs_peer(self) -> bool:
+        """Tell whether a call of ours waits for the peer, or a thread for its requests."""
 
 
 class CallLedger(Generic[R]):
@@ -85,15 +100,15 @@ class CallLedger(Generic[R]):
     """
 
     __slots__ = (
+        "_caller",
         "_held",
         "_max_calls",
         "_max_unanswered",
         "_max_waiting",
-        "_needed",
         "_paused",
         "_refusal",
         "_running",
-        "_start",
+        "_starter",
         "_starting",
         "abandoned",
         "accepted",
@@ -107,14 +122,14 @@ class CallLedger(Generic[R]):
         max_calls: int,
         max_waiting: int,
         max_unanswered: int,
-        start: Callable[[R], object],
-        needed: Callable[[], object],
+        starter: Starter[R],
+        caller: Caller,
     ) -> None:
         self._max_calls = max_calls
         self._max_waiting = max_waiting
         self._max_unanswered = max_unanswered
-        self._start = start
-        self._needed = needed
+        self._starter = starter
+        self._caller = caller
         self._held = 0  # 1 while the service is not ready, and 2 for each call that is prepared
         self._paused = False
         self._starting = False
@@ -164,7 +179,7 @@ class CallLedger(Generic[R]):
         # as in `_has_room`, without another call for each request
         free = running < self._max_calls and not self._paused and not self._held
         if not self.waiting and (free or self._has_room()):
-            self._start(request)
+            self._starter.start(request)
             return
         if running + len(self.waiting) >= self._max_calls + self._max_waiting:
             raise RemoteProtocolError(
@@ -178,7 +193,7 @@ class CallLedger(Generic[R]):
 
     def check_open(self) -> None:
         """Raise the exception that new calls are refused with, if they are."""
-        if self._refusal is not None and not self._needed():
+        if self._refusal is not None and not self._caller.needs_peer():
             raise self._refusal
 
     def start_waiting(self) -> None:
@@ -190,7 +205,7 @@ class CallLedger(Generic[R]):
             while self.waiting and self._has_room():
                 request = self.waiting.pop(next(iter(self.waiting)))
                 self._grow(-request.size)
-                self._start(request)
+                self._starter.start(request)
         finally:
             self._starting = False
 
@@ -201,7 +216,7 @@ class CallLedger(Generic[R]):
             return True
         if self._held > 1:
             return False
-        return running < self._max_calls + self._max_waiting and bool(self._needed())
+        return running < self._max_calls + self._max_waiting and self._caller.needs_peer()
 
     def begin(self, call: Running) -> None:
         """Enter a call that was started and takes time."""

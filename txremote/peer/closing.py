@@ -30,9 +30,8 @@ from txremote.peer.lifecycle import (
     GOODBYE,
     HANDSHAKING,
 )
-from txremote.peer.logging import RateLimitedCount, logger_for
+from txremote.peer.logging import logger_for
 from txremote.peer.naming import about
-from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox
 from txremote.peer.ports import ConnectionPort
 from txremote.peer.tls_words import BEFORE_TLS, in_words
@@ -60,8 +59,6 @@ class Closing:
 
     Attributes:
         reason: The exception that says how it has ended, or None as long as it has not.
-        log_limit: Says when a broken protocol is logged, where connections share it; None:
-            each time.
         awaited: Whether the peer has not read yet that this side stops.
     """
 
@@ -69,12 +66,10 @@ class Closing:
         "_clock",
         "_connection",
         "_inbound",
-        "_outbound",
         "_outbox",
         "_timer",
         "_watchers",
         "awaited",
-        "log_limit",
         "protocol_broken",
         "reason",
         "why",
@@ -86,13 +81,11 @@ class Closing:
         *,
         outbox: Outbox,
         inbound: InboundCalls,
-        outbound: OutboundCalls,
         clock: IReactorTime | None,
     ) -> None:
         self._connection = connection
         self._outbox = outbox
         self._inbound = inbound
-        self._outbound = outbound
         self._clock = clock
         self._timer: IDelayedCall | None = None
         self._watchers: list[Deferred[BaseException]] = []
@@ -100,7 +93,6 @@ class Closing:
         self.reason: BaseException | None = None
         self.protocol_broken = False
         self.awaited = False
-        self.log_limit: RateLimitedCount | None = None
 
     def watch(self) -> Deferred[BaseException]:
         """Return a new Deferred that fires with the `reason` when it has ended."""
@@ -129,7 +121,7 @@ class Closing:
         if connection.state >= CLOSING:
             return
         if say_goodbye and self._outbox.dialect is not None:
-            self._outbound.send_oneway(HANDLE_CLOSE)
+            connection.outbound.send_oneway(HANDLE_CLOSE)
             if connection.state >= CLOSING:  # that was more than may be unsent
                 return
         self.why = why
@@ -157,7 +149,7 @@ class Closing:
         self.close(why, say_goodbye=False)
 
     def _log_failure(self, error: RemoteProtocolError) -> None:
-        connection, limit = self._connection, self.log_limit
+        connection, limit = self._connection, self._connection.log_limit
         count = 1 if limit is None else limit.one_more(connection.seconds())
         # as text: the error's frames hold the whole connection, and a log may keep events
         fields = {**about(connection), "error": str(error)}
@@ -185,7 +177,7 @@ class Closing:
             self.why = why
             connection.enter(DRAINING)
             if FEATURE_STOPPING in connection.features:
-                self._outbound.send_oneway(HANDLE_STOPPING)
+                connection.outbound.send_oneway(HANDLE_STOPPING)
                 self._await_peer()
             self._inbound.ledger.refuse(ServerStopping(why))
             if connection.subscriptions is not None:  # else they would never be over
@@ -203,7 +195,7 @@ class Closing:
 
         self.awaited = True
         # while it is unanswered, new calls are taken (`CallLedger.admit`)
-        asked = self._outbound.request(HANDLE_PING, (PING_DATA,), LEAVE_TIMEOUT, None)
+        asked = self._connection.outbound.request(HANDLE_PING, (PING_DATA,), LEAVE_TIMEOUT, None)
         asked.addBoth(has_read)
 
     def turn_away(self, error: Exception, timeout: float) -> None:

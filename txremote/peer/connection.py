@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from twisted.internet import protocol
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -32,15 +32,16 @@ from txremote.peer.backpressure import Backpressure
 from txremote.peer.closing import Closing
 from txremote.peer.executor import Executor
 from txremote.peer.exports import ClassNumbers, ExportTable
-from txremote.peer.imports import ImportTable, ReleaseSweeper
+from txremote.peer.imports import NONE_RELEASED, ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.incoming import Streams
 from txremote.peer.introduction import introduce
 from txremote.peer.lifecycle import CLOSED, CLOSING, CONNECTING, HANDSHAKING, OPEN, State, following
+from txremote.peer.logging import RateLimitedCount
 from txremote.peer.memory_budget import MemoryBudget, MemoryShare
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox, Writing
-from txremote.peer.pending_calls import already_answered
+from txremote.peer.pending_calls import NO_CALLS, PendingCalls, already_answered
 from txremote.peer.ports import Stream
 from txremote.peer.reading import MessageReader
 from txremote.peer.receiving import Receiver
@@ -72,6 +73,8 @@ if TYPE_CHECKING:  # it comes with the extra tls
     from cryptography.x509 import Certificate
 
 T = TypeVar("T")
+
+_NO_FEATURES: Final[frozenset[str]] = frozenset()  # Python makes another each time
 
 # Peers know much the same, and each set of names takes 200 bytes.
 _seen: dict[frozenset[str], frozenset[str]] = {}
@@ -116,7 +119,6 @@ class Connection(protocol.Protocol):
         config: The switches.
         avatar: The root object of the user that has logged in, or None.
         user: That user's name, or None.
-        outbound: This side's requests, without a check of the thread.
         features: The extensions that the peer has said it knows.
         knows_peer: Whether this side has dialled the peer, or it has said that it is a
             txremote.
@@ -130,19 +132,20 @@ class Connection(protocol.Protocol):
     # a listener may have very many of these
     __slots__ = (
         "_clock",
+        "_closing",
         "_gather",
         "_greeted",
         "_guard",
         "_messages",
+        "_outbound",
         "_prepare",
         "_receiver",
         "_root",
+        "_sweeper",
         "_tables",
         "_view",
         "_when_ended",
         "avatar",
-        "backpressure",
-        "closing",
         "config",
         "dataReceived",
         "executor",
@@ -150,9 +153,9 @@ class Connection(protocol.Protocol):
         "home",
         "inbound",
         "knows_peer",
+        "log_limit",
         "on_peer_stopping",
         "opened",
-        "outbound",
         "outbox",
         "peer_stopping",
         "service",
@@ -188,7 +191,7 @@ class Connection(protocol.Protocol):
         self._guard = executor.guard
         self.avatar: Any = None
         self.user: str | None = None
-        self.features: frozenset[str] = frozenset()
+        self.features = _NO_FEATURES
         self.state: State = CONNECTING
         self.home = forks.here
         self.opened = 0.0
@@ -198,6 +201,10 @@ class Connection(protocol.Protocol):
         self._clock = clock
         self._prepare = prepare
         self._when_ended = ended
+        self._sweeper = sweeper
+        self._outbound: OutboundCalls | None = None
+        self._closing: Closing | None = None
+        self.log_limit: RateLimitedCount | None = None
         self._gather: Callable[[Callable[[], None]], object] | None = None
         self._view: Any = None
         self._root: RemoteReference | None = None
@@ -207,16 +214,10 @@ class Connection(protocol.Protocol):
         reader = FrameReader(config.limits)
         reader.in_steps = executor.turns is not None
         self.outbox = outbox = Outbox(self, dialect, config.max_unsent, config.pause_unsent)
-        imports = ImportTable(self, sweeper, config.max_imports)
         if policy is None:
             policy = (AccessPolicy if dialect is None else DiallingPolicy)(config)
-        exports = ExportTable(config.max_exports, classes, policy.check_handed_out, self._let_go)
-        self._tables = tables = ReferenceTables(self, exports, imports)
-        self.outbound = OutboundCalls(
-            self, config=config, tables=tables, outbox=outbox, executor=executor, clock=clock
-        )
-        calls = self.outbound.pending
-        self.backpressure = Backpressure(self, calls, outbox, clock)
+        exports = ExportTable(config.max_exports, classes, policy, self)
+        self._tables = tables = ReferenceTables(self, exports)
         self.inbound = InboundCalls(
             self,
             root=service,
@@ -225,7 +226,6 @@ class Connection(protocol.Protocol):
             tables=tables,
             outbox=outbox,
             clock=clock,
-            needed=self.backpressure.needs_peer,
             variables=variables,
             make_request=make_request,
         )
@@ -233,7 +233,7 @@ class Connection(protocol.Protocol):
             config=config,
             tables=tables,
             outbox=outbox,
-            calls=calls,
+            calls=NO_CALLS,
             inbound=self.inbound,
             executor=executor,
         )
@@ -242,15 +242,48 @@ class Connection(protocol.Protocol):
             reader=reader,
             messages=self._messages,
             outbox=outbox,
-            calls=calls,
-            released=imports.released,
+            calls=NO_CALLS,
+            released=NONE_RELEASED,
         )
         self.dataReceived = self._receiver.data_received
         if getattr(service, "expects_login", False):
             self._receiver.allow(config.limits.for_strangers())
-        self.closing = Closing(
-            self, outbox=outbox, inbound=self.inbound, outbound=self.outbound, clock=clock
+
+    @property
+    def outbound(self) -> OutboundCalls:
+        """This side's requests, without a check of the thread. Made when it is used first."""
+        return self._outbound or self._begin_calls()
+
+    @outbound.setter
+    def outbound(self, traced: OutboundCalls) -> None:
+        self._outbound = traced
+
+    def _begin_calls(self) -> OutboundCalls:
+        self._outbound = outbound = OutboundCalls(
+            self,
+            config=self.config,
+            tables=self._tables,
+            outbox=self.outbox,
+            executor=self.executor,
+            clock=self._clock,
         )
+        self._messages.calls = self._receiver.calls = outbound.pending
+        return outbound
+
+    @property
+    def closing(self) -> Closing:
+        """How it ends. Made when it is used first."""
+        if self._closing is None:
+            self._closing = Closing(
+                self, outbox=self.outbox, inbound=self.inbound, clock=self._clock
+            )
+        return self._closing
+
+    def make_imports(self) -> ImportTable:
+        """Make the table of the peer's objects that are held here: for `ReferenceTables`."""
+        imports = ImportTable(self, self._sweeper, self.config.max_imports)
+        self._receiver.released = imports.released
+        return imports
 
     def __repr__(self) -> str:
         peer = "nobody" if self.transport is None else self.peer
@@ -356,9 +389,10 @@ class Connection(protocol.Protocol):
         self.inbound.stop()
         self._receiver.leave_share()
         self.outbox.share = self.inbound.ledger.share = None
-        self.outbound.pending.fail_all(lambda: ConnectionLost(self.closing.why))
+        self._receiver.calls.fail_all(lambda: ConnectionLost(self.closing.why))
         self._tables.exports.clear()
-        self._tables.imports.clear()
+        if self._tables.imported:
+            self._tables.imports.clear()
         if self._greeted:
             self.executor.call_hook(self, self.service.on_disconnect)
         if self._when_ended is not None:
@@ -366,13 +400,31 @@ class Connection(protocol.Protocol):
         self.on_peer_stopping = _ignore
         self.closing.notify()
 
-    # a method, as a partial object would take more memory
-    def _let_go(self, held: list[object]) -> None:
+    def let_go(self, held: list[object]) -> None:
+        """Empty a list that holds a generator, where the generator's code runs."""
         self.executor.let_go(self, held)
+
+    def abort(self, why: str) -> None:
+        """End it at once: nothing that is sent would arrive."""
+        self.closing.abort(why)
+
+    @property
+    def backpressure(self) -> Backpressure:
+        """Has bytes flow, or not. It keeps nothing, so it is made for each question."""
+        return Backpressure(self, self.outbox, self._clock)
+
+    @property
+    def calls(self) -> PendingCalls:
+        """The calls of this side that are unanswered."""
+        return self._receiver.calls
+
+    def needs_peer(self) -> bool:
+        """Tell whether a call of ours waits for the peer, or a thread for its requests."""
+        return self.backpressure.needs_peer()
 
     def share(self, budget: MemoryBudget, host: Hashable) -> None:
         """Count the bytes that this connection holds with those of a listener's others."""
-        share = MemoryShare(budget, host, self.closing.abort)
+        share = MemoryShare(budget, host, self)
         self.outbox.share = self.inbound.ledger.share = share
         self._receiver.join(share)
 
@@ -491,7 +543,8 @@ class Connection(protocol.Protocol):
         if self.home is not forks.here:  # as check_process(), at each call
             self.check_process()
         self._guard.check()
-        return self.outbound.call(reference, names, args, kwargs, deadline)
+        outbound = self._outbound or self._begin_calls()
+        return outbound.call(reference, names, args, kwargs, deadline)
 
     def streams_begun(self) -> Streams:
         """Return its streams, in which there may be none yet."""

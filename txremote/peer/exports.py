@@ -16,18 +16,18 @@ from __future__ import annotations
 import sys
 import types
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextvars import Context
-from itertools import count
+from itertools import count, islice
 from random import randrange
-from typing import Any
+from typing import Any, Protocol
 
 from txremote.errors import NotSendable
 from txremote.gate.exposure import has_attributes, method_names
 from txremote.peer.abandoned import is_generator
 from txremote.refs.reference import RemoteReference
 from txremote.wire.consts import IdPack
-from txremote.wire.keys import REMOTE_REF_HEAD, key_of, key_of_boxed
+from txremote.wire.keys import REMOTE_REF_HEAD, key_of, load_key
 from txremote.wire.naming import attributes_of, full_name
 
 # A third peer may make up as many classes as it likes.
@@ -53,26 +53,31 @@ class Export:
     One object that the peer holds.
 
     Attributes:
-        boxed: The boxed reference to it, as it is sent.
+        key: What its boxed reference has behind the head, its id pack in it.
         count: How many times it was sent and not given back.
         trouble: An exception that interrupted a BUFFITER, raised by the next.
         context: Where an asynchronous generator runs, once it does.
     """
 
-    __slots__ = ("boxed", "context", "count", "pack", "target", "trouble")
+    __slots__ = ("context", "count", "key", "target", "trouble")
 
     def __init__(self, target: object, pack: IdPack) -> None:
         self.target = target
-        self.pack = pack
-        self.boxed = REMOTE_REF_HEAD + key_of(pack)
+        self.key = key_of(pack)
         self.count = 0
         self.trouble: BaseException | None = None
         self.context: Context | None = None
 
     @property
+    def pack(self) -> IdPack:
+        """Its id pack, read out of its key: there may be very many of these."""
+        return load_key(self.key)
+
+    @property
     def number(self) -> int:
         """The number in the object's repr and hash, in place of its address."""
-        return self.pack[2] or self.pack[1]
+        _name, kind, instance = self.pack
+        return instance or kind
 
 
 class _Known(weakref.ref[type]):
@@ -161,6 +166,20 @@ class ClassNumbers:
         return known[number]
 
 
+class HandingOut(Protocol):
+    """The part of a policy that a table of exports uses."""
+
+    def check_handed_out(self, target: object) -> None:
+        """Raise `NotSendable` for what is not handed out."""
+
+
+class LettingGo(Protocol):
+    """The part of a connection that a table of exports uses."""
+
+    def let_go(self, held: list[object]) -> None:
+        """Empty a list that holds a generator, where the generator's code runs."""
+
+
 class ExportTable:
     """
     The objects that one connection has handed out.
@@ -168,33 +187,33 @@ class ExportTable:
     Args:
         most: How many there may be (option ``max_exports``).
         classes: The class ids, where connections share them.
-        check: Raises `NotSendable` for what is not handed out.
-        let_go: Empties a list that holds a generator which the peer has given back, where
-            the generator's code runs.
+        policy: Says what is not handed out; None: all is.
+        owner: Lets generators go that the peer has given back; None: they are dropped here.
     """
 
-    __slots__ = ("_by_identity", "_by_key", "_check", "_classes", "_let_go", "_most", "_numbers")
+    __slots__ = ("_classes", "_found", "_most", "_number", "_owner", "_policy")
 
     def __init__(
         self,
         most: int,
         classes: ClassNumbers | None = None,
-        check: Callable[[object], None] = lambda _target: None,
-        let_go: Callable[[list[object]], None] = list.clear,
+        policy: HandingOut | None = None,
+        owner: LettingGo | None = None,
     ) -> None:
         self._most = most
-        self._check = check
-        self._let_go = let_go
-        self._numbers = count(1)
-        self._by_key: dict[bytes, Export] = {}
-        self._by_identity: dict[int, Export] = {}
+        self._policy = policy
+        self._owner = owner
+        self._number = 0  # the last instance id
+        # each by its key, and by the identity of its object: one dict, for a listener may have
+        # very many connections of which each has handed out its root alone
+        self._found: dict[bytes | int, Export] = {}
         self._classes = classes if classes is not None else ClassNumbers()
 
     def __len__(self) -> int:
-        return len(self._by_key)
+        return len(self._found) >> 1
 
     def __iter__(self) -> Iterator[Export]:
-        return iter(self._by_key.values())
+        return islice(self._found.values(), 0, None, 2)  # the two of one are neighbours
 
     def box(self, target: Any) -> bytes:
         """
@@ -206,31 +225,30 @@ class ExportTable:
         granted = type(target) is Granted
         if granted:
             target = target.target
-        export = self._by_identity.get(id(target))
+        export = self._found.get(id(target))
         if export is None:
-            if not granted:
-                self._check(target)
-            if len(self._by_key) >= self._most:
+            if not granted and self._policy is not None:
+                self._policy.check_handed_out(target)
+            if len(self) >= self._most:
                 raise NotSendable(
                     f"the peer holds {self._most} references already (option max_exports)"
                 )
             export = Export(target, self._pack(target))
-            self._by_identity[id(target)] = export
-            self._by_key[key_of_boxed(export.boxed)] = export
+            self._found[id(target)] = self._found[export.key] = export
         export.count += 1
-        return export.boxed
+        return REMOTE_REF_HEAD + export.key
 
     def find(self, key: bytes) -> Export | None:
         """Return the export that a key stands for, or None."""
-        return self._by_key.get(key)
+        return self._found.get(key)
 
     def held(self, key: bytes) -> object:
         """Return the object that a key stands for; KeyError if there is none."""
-        return self._by_key[key].target
+        return self._found[key].target
 
     def of(self, target: object) -> Export | None:
         """Return the export of an object, or None if the peer does not hold it."""
-        return self._by_identity.get(id(target))
+        return self._found.get(id(target))
 
     def give_back(self, export: Export, count: object) -> None:
         """Take back references; a ValueError if they are no positive int or more than given."""
@@ -240,15 +258,14 @@ class ExportTable:
             raise ValueError(f"a release of {count} references where {export.count} were given")
         export.count -= count
         if export.count == 0:
-            self._by_key.pop(key_of_boxed(export.boxed), None)
-            self._by_identity.pop(id(export.target), None)
+            self._found.pop(export.key, None)
+            self._found.pop(id(export.target), None)
             self._drop(export)
 
     def clear(self) -> None:
         """Drop everything: the connection has ended."""
-        dropped = list(self._by_key.values())
-        self._by_key.clear()
-        self._by_identity.clear()
+        dropped = list(self)
+        self._found.clear()
         for export in dropped:
             self._drop(export)
 
@@ -258,14 +275,17 @@ class ExportTable:
         if is_generator(target):
             held = [target]
             del target
-            self._let_go(held)
+            if self._owner is None:
+                held.clear()
+            else:
+                self._owner.let_go(held)
 
     def _pack(self, target: Any) -> IdPack:
         if type(target) is RemoteReference:
             # rpyc 6.0.2 get_id_pack: what is passed on goes by its own class's name
             name, remote, instance = target._pack
             number = self._classes.of_remote(target._connection, remote)
-            return _short(name), number, next(self._numbers) if instance else 0
+            return _short(name), number, self._next_number() if instance else 0
         if issubclass(type(target), type):
             name, number = self._classes.of(target)
             return name, number, 0
@@ -276,7 +296,11 @@ class ExportTable:
             name = told if type(told) is str else "module"
             if name not in sys.modules:
                 name = f"builtins.{name}"
-        return _short(name), class_number, next(self._numbers)
+        return _short(name), class_number, self._next_number()
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
 
 
 def _short(name: str) -> str:

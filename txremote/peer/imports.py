@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -43,7 +43,7 @@ class ReleaseQueue:
 
     __slots__ = ("_dead", "dirty", "sweeper", "table")
 
-    def __init__(self, table: ImportTable, sweeper: ReleaseSweeper | None) -> None:
+    def __init__(self, table: ImportTable | None, sweeper: ReleaseSweeper | None) -> None:
         self._dead: list[Held] = []  # an empty deque takes ten times the memory
         self.dirty = False
         self.sweeper = sweeper
@@ -68,6 +68,10 @@ class ReleaseQueue:
         while self._dead:
             found.append(self._dead.pop())
         return found
+
+
+#: The queue of a connection that has received no references.
+NONE_RELEASED: Final = ReleaseQueue(None, None)
 
 
 class ReleaseSweeper:
@@ -96,7 +100,9 @@ class ReleaseSweeper:
     def _tick(self) -> None:
         self._timer = self._clock.callLater(SWEEP_INTERVAL, self._tick)
         while self.dirty:
-            self.dirty.popleft().table.flush()
+            table = self.dirty.popleft().table
+            assert table is not None
+            table.flush()
 
 
 class ReleasingOutbound(Outbound, Protocol):

@@ -120,7 +120,6 @@ class InboundCalls:
         tables: ReferenceTables,
         outbox: Outbox,
         clock: IReactorTime | None,
-        needed: Callable[[], object],
         variables: Variables | None = None,
         make_request: MakeRequest = Request,
     ) -> None:
@@ -144,7 +143,7 @@ class InboundCalls:
         self._context: object = None  # the arguments of the last TRACE, where results are kept
         self._kept: KeptResults | None = None
         self.ledger: CallLedger[Request] = CallLedger(
-            config.max_calls, config.max_waiting, config.max_unanswered, executor.start, needed
+            config.max_calls, config.max_waiting, config.max_unanswered, executor, connection
         )
         self.timeouts: Timeouts = NO_TIMEOUTS
         self.received = 0

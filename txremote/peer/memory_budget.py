@@ -13,8 +13,8 @@ which costs its call, if it could exceed the address's limit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Final
+from collections.abc import Hashable
+from typing import Final, Protocol
 
 #: A connection that holds less, in bytes, is none of several; a message that is no longer
 #: is not refused.
@@ -24,16 +24,21 @@ LITTLE: Final = 1 << 20
 _COPIES = 5
 
 
+class Holder(Protocol):
+    """A connection, as its share knows it."""
+
+    def abort(self, why: str) -> None:
+        """End it at once."""
+
+
 class MemoryShare:
     """The bytes that one connection holds; ``unfinished`` are those of incomplete messages."""
 
-    __slots__ = ("_budget", "_close", "_ended", "held", "host", "unfinished")
+    __slots__ = ("_budget", "_ended", "_holder", "held", "host", "unfinished")
 
-    def __init__(
-        self, budget: MemoryBudget, host: Hashable, close: Callable[[str], object]
-    ) -> None:
+    def __init__(self, budget: MemoryBudget, host: Hashable, holder: Holder) -> None:
         self._budget = budget
-        self._close = close
+        self._holder = holder
         self._ended = False
         self.host = host
         self.held = 0
@@ -65,7 +70,7 @@ class MemoryShare:
     def close(self, why: str) -> None:
         """Close the connection."""
         self.end()
-        self._close(why)
+        self._holder.abort(why)
 
 
 class MemoryBudget:

@@ -169,8 +169,8 @@ class Outbox:
         self._patience = 0  # in how many more turns, below zero for ever
         self._max_unsent = max_unsent
         self._transport: Any = None
-        self._held: list[tuple[int, list[bytes]]] = []
-        self._frames: list[bytes] = []
+        self._held: list[tuple[int, list[bytes]]] | None = None
+        self._frames: list[bytes] | None = None  # as long as there are none
         self._gathered = 0
         self.corked = False
         self.full = False  # whether the transport has as much as it wants
@@ -193,8 +193,7 @@ class Outbox:
     def detach(self) -> None:
         """Drop what was not written: the connection has ended."""
         self._transport = None
-        self._held = []
-        self._frames = []
+        self._held = self._frames = None
 
     def finish(self) -> None:
         """Let the transport close when it is done: it does not while it has a producer."""
@@ -243,8 +242,8 @@ class Outbox:
     def set_dialect(self, dialect: Dialect) -> None:
         """Write in the peer's dialect from now on, what was held for it first."""
         self.dialect = dialect
-        held, self._held = self._held, []
-        for number, body in held:
+        held, self._held = self._held, None
+        for number, body in held or ():
             self.request(number, body)
 
     def gather(self, later: Callable[[Callable[[], None]], object]) -> None:
@@ -268,19 +267,22 @@ class Outbox:
 
     def is_first(self, frame: bytes) -> bool:
         """Tell whether a frame is the first of those that are gathered."""
-        return bool(self._frames) and self._frames[0] is frame
+        frames = self._frames
+        return frames is not None and frames[0] is frame
 
     def put_first(self, frame: bytes, before: bytes) -> None:
         """Put a frame before those that are gathered, in place of ``before`` if that is first."""
-        if self._frames[0] is before:
-            self._frames[0] = frame
+        frames = self._frames
+        assert frames
+        if frames[0] is before:
+            frames[0] = frame
         else:
-            self._frames.insert(0, frame)
+            frames.insert(0, frame)
         self._gathered += len(frame)
 
     def make_room(self, frames: int) -> None:
         """Send what is gathered unless so many frames more go out with it."""
-        if len(self._frames) + frames >= _BATCH_FRAMES:
+        if self._frames and len(self._frames) + frames >= _BATCH_FRAMES:
             corked = self.corked
             self.uncork()
             self.corked = corked
@@ -293,7 +295,8 @@ class Outbox:
             NotSendable: it is too long for a frame.
         """
         if self.dialect is None:
-            self._held.append((number, [bytes(chunk) for chunk in body]))
+            held = self._held = self._held or []
+            held.append((number, [bytes(chunk) for chunk in body]))
         else:
             self.write(frame_chunks(self.dialect.request + dump_int(number), body))
 
@@ -341,7 +344,7 @@ class Outbox:
         self.corked = self._written = False
         frames = self._frames
         if frames and self._transport is not None:
-            self._frames = []
+            self._frames = None
             self._gathered = 0
             data = frames[0] if len(frames) == 1 else b"".join(frames)
             counted = self.full  # as they were gathered
@@ -368,9 +371,12 @@ class Outbox:
         if self.separate is not None:
             self.separate(frame)
         elif self.corked:
-            self._frames.append(frame)
+            frames = self._frames
+            if frames is None:
+                frames = self._frames = []
+            frames.append(frame)
             self._gathered += len(frame)
-            if len(self._frames) >= _BATCH_FRAMES or self._gathered > _BATCH_BYTES:
+            if len(frames) >= _BATCH_FRAMES or self._gathered > _BATCH_BYTES:
                 self.uncork()
                 self.corked = True
         elif self.later is not None and (self._written or self.gathers):
@@ -379,6 +385,8 @@ class Outbox:
                 self.gathers = self._patience != 0
             self.corked = True
             self.later(self.uncork)
+            if self._frames is None:
+                self._frames = []
             self._frames.append(frame)
             self._gathered += len(frame)
         else:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
@@ -201,3 +201,7 @@ class PendingCalls:
             heappop(self._expiries)
         for why, number in expired:
             self.give_up(number, AsyncResultTimeout(why))
+
+
+#: The calls of a connection that has made none.
+NO_CALLS: Final = PendingCalls(None, lambda _call, _result: None, lambda _number: None)

@@ -7,7 +7,7 @@ each other as far as it is said here, so none of their modules imports the conne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Never, Protocol
 
 from twisted.internet.defer import Deferred
@@ -19,6 +19,7 @@ from txremote.gate.threaded import ThreadedCall
 from txremote.peer.context import CalledConnection
 from txremote.peer.executor import Executor
 from txremote.peer.lifecycle import State
+from txremote.peer.logging import RateLimitedCount
 from txremote.peer.variables import Variables
 from txremote.refs.forks import Process
 from txremote.refs.ports import Answer
@@ -100,9 +101,13 @@ class OutboundPort(Protocol):
         """Send a request whose answer is of no interest."""
 
     def request(
-        self, handler: int, args: tuple[object, ...], timeout: float | None = None
+        self,
+        handler: int,
+        args: tuple[object, ...],
+        timeout: float | None = None,
+        option: str | None = ...,
     ) -> Answer:
-        """Send a request."""
+        """Send a request; ``option`` is the one that sets the time-out, None if none does."""
 
     def flush_released(self) -> None:
         """Tell the peer which of its objects are not held here any more."""
@@ -176,6 +181,7 @@ class ConnectionPort(CalledConnection, Protocol):
     home: Process  # the process that it belongs to
     features: frozenset[str]  # the extensions that the peer knows
     knows_peer: bool  # whether the peer is dialled, or known to be a txremote
+    log_limit: RateLimitedCount | None  # when a broken protocol is logged; None: each time
 
     @property
     def why_ended(self) -> str:
@@ -198,6 +204,10 @@ class ConnectionPort(CalledConnection, Protocol):
         """This side's requests."""
 
     @property
+    def calls(self) -> Sized:
+        """Those of them that are unanswered."""
+
+    @property
     def closing(self) -> ClosingPort:
         """How it ends."""
 
@@ -216,6 +226,9 @@ class ConnectionPort(CalledConnection, Protocol):
     @property
     def subscriptions(self) -> SubscriptionsPort | None:
         """Those of topics, or None."""
+
+    def needs_peer(self) -> bool:
+        """Tell whether a call of ours waits for the peer, or a thread for its requests."""
 
     def enter(self, state: State) -> None:
         """Enter the next state."""

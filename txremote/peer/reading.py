@@ -35,8 +35,8 @@ class MessageReader:
     """Reads a connection's messages; ``other_dialect`` is what the peer turned out to speak."""
 
     __slots__ = (
-        *("_calls", "_config", "_decoder", "_executor", "_inbound", "_outbox", "_tables"),
-        "other_dialect",
+        *("_config", "_decoder", "_executor", "_inbound", "_outbox", "_tables"),
+        *("calls", "other_dialect"),
     )
 
     def __init__(
@@ -53,7 +53,7 @@ class MessageReader:
         self._decoder = MessageDecoder(config.limits, tables)
         self._tables = tables
         self._outbox = outbox
-        self._calls = calls
+        self.calls = calls
         self._inbound = inbound
         self._executor = executor
         self.other_dialect: str | None = None
@@ -183,14 +183,14 @@ class MessageReader:
                 )
             elif self._tables.noted is not None:
                 self._tables.check_uncalled("an answer")
-                if not self._calls.keeps_received(number):
+                if not self.calls.keeps_received(number):
                     result = settled(value)
         except (RemoteProtocolError, KeyError, ValueError) as error:
             lost: Exception = error
         except RecursionError as error:
             lost = protocol_error(error)
         else:
-            deferred = self._calls.pop(number)
+            deferred = self.calls.pop(number)
             if deferred is not None:
                 self._inbound.timeouts.active = True
                 self._executor.fire(deferred, result)
@@ -201,7 +201,7 @@ class MessageReader:
             self._answer_failed(number, lost.with_traceback(None))
 
     def _answer_failed(self, number: int, error: Exception) -> None:
-        deferred = self._calls.pop(number)
+        deferred = self.calls.pop(number)
         if deferred is not None:
             self._executor.fire(deferred, Failure(error))
 

@@ -59,14 +59,14 @@ class Receiver:
 
     __slots__ = (
         "_backlog",
-        "_calls",
         "_connection",
         "_messages",
         "_outbox",
         "_reader",
-        "_released",
         "acknowledge",
+        "calls",
         "read",
+        "released",
         "share",
     )
 
@@ -84,8 +84,8 @@ class Receiver:
         self._reader = reader
         self._messages = messages
         self._outbox = outbox
-        self._calls = calls
-        self._released = released
+        self.calls = calls
+        self.released = released
         self._backlog: Backlog | None = None  # while a long message is read
         self.acknowledge: Callable[[Stream], object] | None = None
         self.read: Callable[[Stream, bool], None] | None = None
@@ -120,7 +120,7 @@ class Receiver:
         outbox, reader = self._outbox, self._reader
         needed = outbox.pressing  # then it is read because a call of ours waits for it
         # whether this may have answers of a stock peer's in it
-        answered = not connection.features and (bool(self._calls) or self._calls.skipped)
+        answered = not connection.features and (bool(self.calls) or self.calls.skipped)
         outbox.corked = True
         whole = False
         size = 0
@@ -148,7 +148,7 @@ class Receiver:
                     self._messages.oversize_received(payload)
         except RemoteProtocolError as error:
             connection.closing.fail(error)
-        if self._released.dirty:
+        if self.released.dirty:
             connection.outbound.flush_released()
         outbox.uncork()
         if needed:
@@ -217,7 +217,7 @@ class Receiver:
         try:
             more = self._read_on(backlog)
         finally:
-            if self._released.dirty:
+            if self.released.dirty:
                 connection.outbound.flush_released()
             self._outbox.uncork()
             if not more and connection.state is not CLOSED:
@@ -263,7 +263,7 @@ class Receiver:
     def join(self, share: MemoryShare) -> None:
         """Count what is incomplete in a listener's share."""
         self.share = share
-        self._reader.room = share.room
+        self._reader.room = share
 
     def leave_share(self) -> None:
         """

@@ -78,6 +78,9 @@ class Peer(Protocol):
     config: ConnectionConfig
     features: frozenset[str]  # the extensions that the peer knows
 
+    def make_imports(self) -> ImportTable:
+        """Make the table of the peer's objects that are held here."""
+
 
 class ReferenceTables:
     """
@@ -88,19 +91,30 @@ class ReferenceTables:
             it cannot be built; else `VALUES`, if it has any; else None, as nearly always.
     """
 
-    __slots__ = ("_boxed", "_owner", "exports", "imports", "noted")
+    __slots__ = ("_boxed", "_imports", "_owner", "exports", "noted")
 
-    def __init__(self, owner: Peer, exports: ExportTable, imports: ImportTable) -> None:
+    def __init__(self, owner: Peer, exports: ExportTable) -> None:
         self._owner = owner
-        self._boxed: list[bytes] = []
+        self._boxed: list[bytes] | bytes | None = None  # of one no list: it may be kept for long
+        self._imports: ImportTable | None = None
         self.exports = exports
-        self.imports = imports
         self.noted: bytes | Exception | None = None
+
+    @property
+    def imports(self) -> ImportTable:
+        """Those of the peer's that are held here. Made when it is used first."""
+        if self._imports is None:
+            self._imports = self._owner.make_imports()
+        return self._imports
+
+    @property
+    def imported(self) -> int:
+        """How many those are."""
+        return 0 if self._imports is None else len(self._imports)
 
     def box(self, out: list[bytes], value: object, *more: object) -> None:
         """Append boxed values to a list of chunks, or leave no trace and raise NotSendable."""
-        if self._boxed:
-            self._boxed = []
+        self._boxed = None
         mark = len(out)
         out.append(VALUE_HEAD)
         try:
@@ -121,7 +135,7 @@ class ReferenceTables:
 
     def box_marked(self, out: list[bytes], args: tuple[object, ...]) -> None:
         """Do as `box` for arguments of which one is marked as a value, at least."""
-        self._boxed = []
+        self._boxed = None
         try:
             box_arguments_into(out, args, self)
         except (NotSendable, KeyboardInterrupt):
@@ -133,8 +147,8 @@ class ReferenceTables:
 
     def take_back(self) -> None:
         """Undo the counting of the last `box`: its message is not sent."""
-        boxed, self._boxed = self._boxed, []
-        for each in boxed:
+        boxed, self._boxed = self._boxed, None
+        for each in (boxed,) if isinstance(boxed, bytes) else boxed or ():
             export = self.exports.find(key_of_boxed(each))
             if export is not None:
                 self.exports.give_back(export, 1)
@@ -165,7 +179,13 @@ class ReferenceTables:
         if issubclass(kind, Deferred):
             raise StillToCome("a Deferred is not its result: await it first")
         boxed = self.exports.box(value)
-        self._boxed.append(boxed)
+        before = self._boxed
+        if before is None:
+            self._boxed = boxed
+        elif isinstance(before, bytes):
+            self._boxed = [before, boxed]
+        else:
+            before.append(boxed)
         return boxed
 
     def unbox_local(self, key: bytes) -> Any:

@@ -26,9 +26,9 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
@@ -96,6 +96,13 @@ class Packed:
 Payload = bytes | Oversize | Packed | LongItems
 
 
+class Room(Protocol):
+    """Limits how long an inflated payload may be, where what others hold counts."""
+
+    def room(self) -> tuple[int, str] | None:
+        """Return how long and why; None for the connection's own limits."""
+
+
 class FrameReader:
     """
     Turns a stream of bytes into payloads.
@@ -113,7 +120,7 @@ class FrameReader:
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
-        self.room: Callable[[], tuple[int, str] | None] | None = None
+        self.room: Room | None = None
         self.in_steps = False
         self.items: bytes | None = None
         self._chunks: list[Part] = []  # the start of an unfinished frame
@@ -274,7 +281,7 @@ class FrameReader:
     def _inflated(self, payload: bytes) -> Steps[bytes | Oversize]:
         limit = self._limits.max_inflated
         name, why = "max_inflated", None
-        room = self.room() if self.room is not None else None
+        room = self.room.room() if self.room is not None else None
         if room is not None and room[0] < limit:
             limit, why = room
             name = "max_held_per_address"
