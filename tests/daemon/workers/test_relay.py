@@ -8,6 +8,7 @@ import io
 import json
 from typing import Any
 
+import msgspec
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -59,6 +60,26 @@ def test_an_event_keeps_its_text_its_level_and_its_plain_fields() -> None:
     assert line.error == "'gone'" and line.traceback == failure.getTraceback()
     assert line.level == "warn" and line.namespace == "txremote"
     assert line.fields == {"what": 3, "peer": "127.0.0.1:5"}
+
+
+def test_whatever_is_logged_can_be_sent() -> None:
+    """Odd names of files, and texts that would make a message longer than one may be."""
+    loop, supervisor = Loop(), Supervisor()
+    relay = Relay(loop)  # type: ignore[arg-type]
+    relay.begin(supervisor)  # type: ignore[arg-type]
+    relay(event("{name}", name="caf\udce9"))
+    for _ in range(100):
+        relay(event("{it}", it="\0" * 1_000_000))
+    sizes = []
+    for _ in range(20):
+        taken = len(supervisor.taken)
+        loop.advance(1)
+        sizes.append(len(msgspec.json.encode(supervisor.taken[taken:])))
+        while supervisor.waiting:
+            supervisor.waiting.pop().callback(None)
+    assert supervisor.taken[0].text == "caf\\udce9"
+    assert len(supervisor.taken) == 101
+    assert max(sizes) < 10_000_000
 
 
 def test_lines_go_together_one_batch_at_a_time_and_too_many_are_counted() -> None:

@@ -25,10 +25,11 @@ from txremote.refs.clock import EventLoop, steady
 #: Lines that wait for the supervisor, at most.
 MOST: Final = 5_000
 
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 500  # lines
+_SIZE_AT_ONCE: Final = 1_000_000  # characters; with one line more it is far from max_frame
 _LONGEST: Final = 20_000  # characters of a line
 _GATHER: Final = 0.02  # seconds
-_PLAIN: Final = (str, int, float, bool, type(None))
+_PLAIN: Final = (int, float, bool, type(None))
 
 
 @implementer(ILogObserver)
@@ -69,8 +70,8 @@ class Relay:
         control = self._control
         if control is None or not self._lines:
             return
-        lines = self._lines[:_AT_ONCE]
-        del self._lines[:_AT_ONCE]  # in place: another thread may add a line meanwhile
+        lines = _first_of(self._lines)
+        del self._lines[: len(lines)]  # in place: another thread may add a line meanwhile
         if self._dropped:
             lines.append(_dropped(self._dropped))
             self._dropped = 0
@@ -99,6 +100,16 @@ class Relay:
                 self._timer = None
 
 
+def _first_of(waiting: list[LogLine]) -> list[LogLine]:
+    """Return as many of the first lines as go in one message."""
+    size = 0
+    for count, line in enumerate(waiting[:_AT_ONCE]):
+        size += len(line.text) + len(line.traceback) + len(str(line.fields))
+        if size > _SIZE_AT_ONCE:
+            return waiting[: count or 1]
+    return waiting[:_AT_ONCE]
+
+
 def _after(sending: Deferred[Any]) -> Deferred[None]:
     waiting: Deferred[None] = Deferred()
 
@@ -119,20 +130,28 @@ def line_of(event: LogEvent) -> LogLine:
         for name, value in event.items():
             if name.startswith("log_"):
                 continue
-            if isinstance(value, _PLAIN):
+            if isinstance(value, str):
+                fields[name] = _sent_text(value)
+            elif isinstance(value, _PLAIN):
                 fields[name] = value
             elif IAddress.providedBy(value):
                 fields[name] = address_text(value)
     return LogLine(
         at=event.get("log_time", 0.0),
         level=LogLevel.info.name if level is None else level.name,
-        namespace=str(event.get("log_namespace")),
-        text=formatEvent(event)[:_LONGEST],
+        namespace=_sent_text(str(event.get("log_namespace"))),
+        text=_sent_text(formatEvent(event)),
         fields=fields,
-        traceback="" if failure is None else failure.getTraceback()[-_LONGEST:],
-        system=str(event.get("log_system", ""))[:_LONGEST],
-        error="" if failure is None else failure.getErrorMessage()[:_LONGEST],
+        traceback="" if failure is None else _sent_text(failure.getTraceback()[-_LONGEST:]),
+        system=_sent_text(str(event.get("log_system", ""))),
+        error="" if failure is None else _sent_text(failure.getErrorMessage()),
     )
+
+
+def _sent_text(text: str) -> str:
+    """Return a text as it can be sent: not too long, and what is no Unicode, such as a file's odd
+    name, spelled out."""
+    return text[:_LONGEST].encode(errors="backslashreplace").decode()
 
 
 def _dropped(count: int) -> LogLine:
