@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
 
 import txremote.blocking as rpyc
 from tests.blocking.script_threads import linked, scripted, serving
+from txremote.registry.dialled import in_order
 
 
 class Shop(rpyc.Service):
@@ -36,6 +38,9 @@ def test_a_server_is_named_in_each_way() -> None:
         (("tls:localhost:1:ca=/no/file",), {}, OSError, "/no/file"),
         (("tcp:localhost:1:bindAddress=x",), {}, ValueError, "has no option bindAddress="),
         (("localhost:1",), {"service": 7}, TypeError, "ervice"),
+        (("localhost:1",), {"pick": "round-robin"}, ValueError, "least-busy or sticky, not"),
+        (("localhost:1",), {"sticky_key": "a"}, ValueError, "goes with pick='sticky'"),
+        ((rpyc.connect,), {"pick": "sticky"}, TypeError, "a function that connects gives"),
         (("localhost:1",), {"wait_timeout": 0}, ValueError, "wait_timeout is a positive number"),
         ((rpyc.connect, 1), {}, TypeError, "a function that connects gives the port"),
         ((rpyc.connect,), {"config": {}}, TypeError, "the config itself"),
@@ -46,6 +51,21 @@ def test_what_can_never_work_is_refused_at_once(
 ) -> None:
     with pytest.raises(error, match=text):
         rpyc.reconnecting(*words, **options)
+
+
+@scripted
+def test_a_sticky_client_has_the_same_server_whenever_it_can_be_reached() -> None:
+    """Whatever the order of their names, and also after a restart of the client."""
+    with serving(Shop) as one, serving(Shop) as other:
+        names = [f"{each.host}:{each.port}" for each in (one, other)]
+
+        for first in names:
+            keys = map(str, count())
+            key = next(key for key in keys if in_order(key, names, str)[0] == first)
+            for given in (names, names[::-1]):
+                with rpyc.reconnecting(given, pick="sticky", sticky_key=key) as client:
+                    peer = client.connected().protocol.peer
+                    assert f"{peer.host}:{peer.port}" == first
 
 
 @scripted

@@ -11,6 +11,7 @@ from txremote.registry.dialled import (
     check_no_registry,
     dialled,
     first_to_try,
+    names_to_try,
     none_named,
     none_reached,
 )
@@ -77,6 +78,17 @@ def test_the_least_busy_is_tried_first() -> None:
     assert [place.load for place in first_to_try(places)] == [0.1, 0.5, 0.9]
     many = [Place(str(number), 1) for number in range(1000)]
     assert len(first_to_try(many)) == MAX_PLACES
+
+
+def test_a_key_has_an_order_of_its_own_which_stays_when_one_goes() -> None:
+    """So the same server is found again, whatever the registry's order."""
+    places = [Place(str(number), 1) for number in range(5)]
+    named = server_name("registry:shop")
+    order = names_to_try(places, named, "ann")
+    assert names_to_try(places[::-1], named, "ann") == order
+    assert names_to_try(places, named, "bob") != order
+    left = [place for place in places if place.name != order[0]]
+    assert names_to_try(left, named, "ann") == order[1:]
 
 
 def test_what_is_wrong_is_said_in_a_sentence() -> None:

@@ -175,10 +175,12 @@ def connect_named(
     timeout: float = CONNECT_TIMEOUT,
     keepalive: bool | int = False,
     registry: str | None = None,
+    sticky_key: str | None = None,
 ) -> BlockingConnection:
     """
     Connect to a server by its name; ``timeout`` is in seconds, ``registry`` the URL of the one that
-    a ``registry:`` name is looked up in. Raises as `connect` does.
+    a ``registry:`` name is looked up in, and ``sticky_key`` chooses among its places. Raises as
+    `connect` does.
     """
 
     def connect_to(place: ServerName, seconds: float) -> BlockingConnection:
@@ -188,7 +190,9 @@ def connect_named(
     if name.kind == "registry":
         # not before it is used: a worker process of a pool, which imports this, is to begin soon
         finding = import_module("txremote.blocking.finding")
-        found: BlockingConnection = finding.connect_found(name, registry, connect_to, timeout)
+        found: BlockingConnection = finding.connect_found(
+            name, registry, connect_to, timeout, sticky_key
+        )
         return found
     check_no_registry(registry, name.text)
     return connect_to(name, timeout)

@@ -58,17 +58,21 @@ def find_places(service: str, registry: str | None) -> tuple[Place, ...]:
 
 
 def connect_found(
-    named: ServerName, registry: str | None, dial: Callable[[ServerName, float], T], timeout: float
+    named: ServerName,
+    registry: str | None,
+    dial: Callable[[ServerName, float], T],
+    timeout: float,
+    sticky_key: str | None = None,
 ) -> T:
     """
     Ask a registry, and connect to one place after the other until there is a connection. Each has
-    its part of the seconds that are left.
+    its part of the seconds that are left. With a key they are tried in the same order each time.
 
     Raises:
         NotServed: The registry names no place, or none that can be reached.
     """
     until = time.monotonic() + timeout
-    names = names_to_try(find_places(named.service, registry), named)
+    names = names_to_try(find_places(named.service, registry), named, sticky_key)
     problems: list[str] = []
     for number, name in enumerate(names):
         left = (until - time.monotonic()) / (len(names) - number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from uuid import uuid4
 
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.defaults import config_of_script
@@ -14,7 +15,7 @@ from txremote.blocking.reconnecting_client import Clock, ReconnectingClient
 from txremote.config import ConnectionConfig
 from txremote.errors import NotServed
 from txremote.eventloop.login_refusals import in_words
-from txremote.registry.dialled import check_login, check_no_registry
+from txremote.registry.dialled import check_login, check_no_registry, in_order
 from txremote.registry.urls import registry_url
 from txremote.servername import ServerName, server_name
 from txremote.service import VoidService, check_service
@@ -32,6 +33,8 @@ def reconnecting(
     retry_policy: Callable[[int], float] | None = None,
     serve: bool = False,
     registry: str | None = None,
+    pick: str = "least-busy",
+    sticky_key: str | None = None,
     clock: Clock | None = None,
 ) -> ReconnectingClient:
     """
@@ -61,14 +64,20 @@ def reconnecting(
             Else both happen when a call is made or waits.
         registry: The URL of the registry of ``registry:NAME``; None: that of
             ``$TXREMOTE_REGISTRY``.
+        pick: Which of several servers has the one connection: ``"least-busy"``, where the registry
+            knows that, else the one that the last try has reached; ``"sticky"``, always the first
+            that can be reached, in an order that depends on the key.
+        sticky_key: A text: clients that have the same begin with the same server, also after a
+            restart. None: one of its own.
         clock: For tests.
 
     Raises:
-        ValueError: The text names no server, or a time-out is none.
+        ValueError: The text names no server, a time-out is none, or there is no such pick.
         TypeError: The service is none; a function makes its own connection.
     """
     if callable(server):
-        if (port, config, registry) != (None, None, None) or service is not VoidService:
+        chosen = (port, config, registry, sticky_key, pick)
+        if chosen != (None, None, None, None, "least-busy") or service is not VoidService:
             raise TypeError(
                 "a function that connects gives the port, the service and the config itself"
             )
@@ -81,7 +90,8 @@ def reconnecting(
             names = [f"[{each}]:{port}" if ":" in each else f"{each}:{port}" for each in names]
         name = ", ".join(names)
         connect_each = partial(connect_named, service=service, config=config, keepalive=True)
-        dial = _dial_of(_checked(names, registry, login is not None), connect_each, registry)
+        found = _checked(names, registry, login is not None)
+        dial = _dial_of(found, connect_each, registry, _key_of(pick, sticky_key))
     if wait_timeout is not None and not wait_timeout > 0:
         raise ValueError(
             f"wait_timeout is a positive number of seconds or None, not {wait_timeout!r}"
@@ -107,25 +117,42 @@ def _checked(names: list[str], registry: str | None, logs_in: bool) -> list[Serv
     return found
 
 
+def _key_of(pick: str, sticky_key: str | None) -> str | None:
+    """Return the key that servers are chosen by; None: by how busy they are."""
+    if pick == "sticky":
+        return uuid4().hex if sticky_key is None else sticky_key
+    if pick != "least-busy":
+        raise ValueError(f"pick of a script's one connection is least-busy or sticky, not {pick!r}")
+    if sticky_key is not None:
+        raise ValueError("sticky_key= goes with pick='sticky'")
+    return None
+
+
 def _dial_of(
-    names: list[ServerName], connect: Callable[..., BlockingConnection], registry: str | None
+    names: list[ServerName],
+    connect: Callable[..., BlockingConnection],
+    registry: str | None,
+    sticky_key: str | None,
 ) -> Callable[[], BlockingConnection]:
     """Return the function of a try: it takes the first server that can be reached, beginning with
-    the one that the last try has reached."""
+    the one that the last try has reached, or with the same each time."""
+    if sticky_key is not None:
+        names = in_order(sticky_key, names, lambda named: named.text)
 
     def dial() -> BlockingConnection:
         problems: list[str] = []
         for named in list(names):
             try:
-                conn = connect(named, registry=registry)
+                conn = connect(named, registry=registry, sticky_key=sticky_key)
             except Exception as error:
                 if len(names) == 1:
                     raise
                 problems.append(f"{named.text}: {in_words(error)}")
                 last = error
             else:
-                names.remove(named)
-                names.insert(0, named)
+                if sticky_key is None:
+                    names.remove(named)
+                    names.insert(0, named)
                 return conn
         raise NotServed(f"no server was reached: {'; '.join(problems)}") from last
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Final, Protocol
 
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -27,7 +26,7 @@ from twisted.python.failure import Failure
 from txremote.errors import AsyncResultTimeout
 from txremote.net.line import Line
 from txremote.peer.connection import Connection
-from txremote.registry.dialled import MAX_PLACES
+from txremote.registry.dialled import MAX_PLACES, in_order
 
 #: Seconds that a server may leave a ping unanswered, while there are others.
 STUCK_AFTER: Final = 2.0
@@ -135,6 +134,10 @@ class Picker(Protocol):
         """Take in that a place was not reached, or not for too long."""
 
 
+def _key_of(target: Target) -> str:
+    return target.key
+
+
 class RoundRobin:
     """One after the other."""
 
@@ -148,7 +151,7 @@ class RoundRobin:
         """Return all, or of very many some that are others at each client."""
         if len(targets) <= MAX_PLACES:
             return targets
-        return _in_order(self._key, targets)[:MAX_PLACES]
+        return in_order(self._key, targets, _key_of)[:MAX_PLACES]
 
     def chosen(self, members: Sequence[Member]) -> Member:
         """Return the next one."""
@@ -187,7 +190,7 @@ class Sticky:
 
     def wanted(self, targets: Sequence[Target], live: Collection[str]) -> Sequence[Target]:
         """Return the server's place, and the next ones where it was not reached."""
-        self._order = [target.key for target in _in_order(self._key, targets)[:MAX_PLACES]]
+        self._order = [target.key for target in in_order(self._key, targets, _key_of)[:MAX_PLACES]]
         # the one in use is kept, whatever the registry says: it may have been started just now
         self._tried = [key for key in self._tried if key in self._order or key in live]
         if not self._tried:
@@ -215,15 +218,3 @@ PICKERS: Final[Mapping[str, Callable[[str], Picker]]] = {
     "round-robin": RoundRobin,
     "sticky": Sticky,
 }
-
-
-def _in_order(key: str, targets: Sequence[Target]) -> list[Target]:
-    """
-    Return places in an order that is another one for each key, and stays as it is for those that
-    are left when one goes.
-    """
-
-    def rank(target: Target) -> bytes:
-        return blake2b(f"{key}\n{target.key}".encode(errors="surrogatepass")).digest()
-
-    return sorted(targets, key=rank)

@@ -11,13 +11,16 @@ is merely good for the host that the registry named does not: anyone can have su
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Final
+from hashlib import blake2b
+from typing import Final, TypeVar
 
 from txremote.errors import NotServed
 from txremote.registry.ports import Place
 from txremote.servername import ServerName, quoted, server_name
+
+P = TypeVar("P")
 
 #: Places of one name that are looked at: a registry may name any number.
 MAX_PLACES: Final = 100
@@ -74,14 +77,32 @@ def dialled(place: Place, named: ServerName) -> str | None:
         return None
 
 
-def names_to_try(places: Iterable[Place], named: ServerName) -> list[str]:
-    """Return the servers' names of places, in the order in which they are tried. NotServed: no
-    place can be dialled."""
-    found = [dialled(place, named) for place in first_to_try(places)]
+def names_to_try(
+    places: Iterable[Place], named: ServerName, sticky_key: str | None = None
+) -> list[str]:
+    """Return the servers' names of places, in the order in which they are tried: with a key the
+    same server first each time. NotServed: no place can be dialled."""
+    if sticky_key is None:
+        tried = first_to_try(places)
+    else:
+        tried = in_order(sticky_key, places, lambda place: place.key)[:MAX_PLACES]
+    found = [dialled(place, named) for place in tried]
     names = [name for name in found if name is not None]
     if not names:
         raise NotServed(none_named(named.service, bool(found)))
     return names
+
+
+def in_order(key: str, places: Iterable[P], key_of: Callable[[P], str]) -> list[P]:
+    """
+    Return places in an order that is another one for each key, and stays as it is for those that
+    are left when one goes.
+    """
+
+    def rank(place: P) -> bytes:
+        return blake2b(f"{key}\n{key_of(place)}".encode(errors="surrogatepass")).digest()
+
+    return sorted(places, key=rank)
 
 
 def first_to_try(places: Iterable[Place]) -> list[Place]:
