@@ -23,6 +23,9 @@ class Shop(rpyc.Service):
     def exposed_pairs(self) -> list[Any]:
         return [(1, [2]), (3, [4])]
 
+    def exposed_numbers(self, count: int) -> Any:
+        yield from range(count)
+
     def exposed_gen(self) -> Iterator[int]:
         yield 1
         yield 2
@@ -46,6 +49,15 @@ def test_its_chunks_grow_up_to_a_thousand() -> None:
         sent = tap.taken()
         assert sent.count(HANDLE_BUFFITER) == 12
         assert sent[0] == HANDLE_CALLATTR
+
+
+@scripted
+def test_a_generator_that_is_no_stream_is_fetched_in_chunks_too() -> None:
+    with linked(Shop) as conn:
+        items = conn.root.numbers(5000)
+        tap = Tap(conn)
+        assert list(rpyc.buffiter(items)) == list(range(5000))
+        assert tap.taken().count(HANDLE_BUFFITER) == 12
 
 
 @scripted

@@ -36,6 +36,6 @@ def stream_into(source: Iterable[Any], sink: Any) -> int:
             size += check_items((item,))
             write_all(sink, item)
     finally:
-        if isinstance(items, GeneratorType):  # of a stream, which is left now
+        if type(items) is GeneratorType:  # of a stream, which is left now
             items.close()
     return size

@@ -94,7 +94,7 @@ def buffiter(
     if factor < 1:
         raise ValueError(f"factor must be >= 1, got {factor!r}")
     iterator: Any = iter(obj)
-    if isinstance(iterator, GeneratorType):  # of a stream, whose items come without being asked for
+    if type(iterator) is GeneratorType:  # of a stream, whose items come without being asked for
         yield from iterator
         return
     conn = iterator.____conn__
