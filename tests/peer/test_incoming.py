@@ -125,21 +125,6 @@ def test_the_windows_of_a_connection_together_are_bounded() -> None:
     assert sum(windows) <= incoming.ALL_BYTES + 200 * least
 
 
-def test_credit_for_many_items_does_not_wait_for_the_end_of_a_read() -> None:
-    pair, _feed = feed_pair()
-    ref = pair.result(pair.client.root.upto("plain", 20_000))
-    reading = pair.client.open_stream(ref, False)
-    settle(pair)
-    pair.client.outbox.corked = True  # as within a read of many messages
-    taken = 0
-    while taken < incoming.MOST_ITEMS // 2:
-        assert not pair.client.transport.written
-        taken += len(reading.take())
-    assert len(pair.client.transport.written) == 1
-    assert pair.client.outbox.corked
-    pair.client.outbox.uncork()
-
-
 def test_values_in_a_stream_are_the_readers_own() -> None:
     class Lists(Service):
         @exposed

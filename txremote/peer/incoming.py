@@ -206,9 +206,6 @@ class Incoming(Pushed):
         self._items += items
         self._size += size
         self._connection.outbound.send_oneway(HANDLE_CREDIT, self._number, items, size)
-        if 2 * items >= MOST_ITEMS:
-            # at once, also amid a read of many messages: the peer makes more while they are taken
-            self._connection.outbox.send_gathered()
 
 
 class Streams:

@@ -283,7 +283,9 @@ class Outbox:
     def make_room(self, frames: int) -> None:
         """Send what is gathered unless so many frames more go out with it."""
         if self._frames and len(self._frames) + frames >= _BATCH_FRAMES:
-            self.send_gathered()
+            corked = self.corked
+            self.uncork()
+            self.corked = corked
 
     def request(self, number: int, body: Sequence[Chunk]) -> None:
         """
@@ -336,12 +338,6 @@ class Outbox:
         else:  # the same without the call
             head = (dialect.reply if kind == MSG_REPLY else dialect.exception) + dump_int(number)
         self.write(frame_chunks(head, body))
-
-    def send_gathered(self) -> None:
-        """Write the gathered frames, and go on to gather if they were."""
-        corked = self.corked
-        self.uncork()
-        self.corked = corked
 
     def uncork(self) -> None:
         """Write the gathered frames."""
@@ -401,7 +397,9 @@ class Outbox:
 
     def _write_long(self, frame: memoryview) -> None:
         """Write a frame that is too long to be compressed, or gathered with others."""
-        self.send_gathered()  # what comes before it
+        corked = self.corked
+        self.uncork()  # what comes before it
+        self.corked = corked
         full = self.full
         if full and not self._room_for(len(frame)):
             return
@@ -424,7 +422,9 @@ class Outbox:
         """Write a long frame of so many bytes, which is there in parts."""
         if self._transport is None:
             return
-        self.send_gathered()  # what comes before it
+        corked = self.corked
+        self.uncork()  # what comes before it
+        self.corked = corked
         full = self.full
         if full and not self._room_for(size):
             return

@@ -98,7 +98,7 @@ class PendingCalls:
         self._abandoned = abandoned
         self._numbers = count()
         self._waiting: dict[int, Answer] = {}
-        self._expiries: list[tuple[float, int, str]] = []  # a heap
+        self._expiries: list[tuple[float, int, float, str | None]] = []  # a heap
         self._timer: IDelayedCall | None = None
         self._timer_due = 0.0
         self.guard = guard
@@ -125,8 +125,7 @@ class PendingCalls:
                 if self._expiries and self._expiries[0][1] not in self._waiting:
                     heappop(self._expiries)
             due = self._clock.seconds() + timeout
-            why = f"no answer within {timeout:g} s" + (f" (option {option})" if option else "")
-            heappush(self._expiries, (due, number, why))
+            heappush(self._expiries, (due, number, timeout, option))
             if self._timer is None or due < self._timer_due:
                 self._expire_at(due)
         return number, deferred
@@ -192,11 +191,12 @@ class PendingCalls:
         now = self._clock.seconds()
         expired = []
         while self._expiries:
-            when, number, why = self._expiries[0]
+            when, number, timeout, option = self._expiries[0]
             if number in self._waiting:
                 if when > now:
                     self._expire_at(when)
                     break
+                why = f"no answer within {timeout:g} s" + (f" (option {option})" if option else "")
                 expired.append((why, number))
             heappop(self._expiries)
         for why, number in expired:

@@ -32,6 +32,8 @@ _unpack_c16 = _C16.unpack_from
 # Every byte there is; and ready-made, what the commonest values begin with or are.
 _U1: Final = [bytes([i]) for i in range(256)]
 _SHORT_STR: Final = bytes([tags.TAG_STR, tags.TAG_BYTES_L1])
+#: What an int begins with whose text has so many digits.
+SHORT_INTS: Final = [bytes([tags.TAG_INT_L1, i]) for i in range(21)]
 
 #: Encoded ints of one byte each. rpyc 6.0.2 brine: those outside travel as decimal text.
 IMMEDIATE_INTS: Final = {i: _U1[i + tags.INT_ZERO] for i in range(-48, 160)}
@@ -122,8 +124,8 @@ def dump_int(value: int) -> bytes:
             "sys.get_int_max_str_digits() allows"
         ) from None
     size = len(text)
-    if size < 256:
-        return b"\x16" + _U1[size] + text  # TAG_INT_L1
+    if size < len(SHORT_INTS):
+        return SHORT_INTS[size] + text
     return _length_head(0x16, 0x17, size) + text  # TAG_INT_L1, TAG_INT_L4
 
 

@@ -24,6 +24,7 @@ from txremote.errors import NotSendable
 from txremote.wire.brine import (
     _MOST_COLLISIONS,
     IMMEDIATE_INTS,
+    SHORT_INTS,
     _bytes_head,
     dump,
     dump_int,
@@ -45,7 +46,6 @@ SENDABLE_DEPTH: Final = DEFAULT_LIMITS.max_depth - 1
 EXTENDED_BUILTINS: Final = frozenset({list, dict, set, tuple, frozenset, slice})
 
 _pack_float: Final = struct.Struct("!Bd").pack
-_SHORT_INTS: Final = [b"\x16" + bytes([i]) for i in range(21)]  # TAG_INT_L1
 _SHORT_STRS: Final = [b"\x08\x0e" + bytes([i]) for i in range(256)]  # TAG_STR, TAG_BYTES_L1
 
 
@@ -153,7 +153,7 @@ def _dump_items(items: Iterable[Any], depth: int, state: _Writing) -> int:
                 append(found)
             elif -(10**18) < item < 10**18:
                 text = b"%d" % item
-                append(_SHORT_INTS[len(text)] + text)
+                append(SHORT_INTS[len(text)] + text)
             else:
                 append(dump_int(item))
         elif kind is str:
