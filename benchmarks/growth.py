@@ -1,5 +1,6 @@
 """
-What a call costs when there is much of something: ``--growth``.
+What a call costs when there is much of something: ``--growth``, and ``--growth-far`` for very
+much of it, which takes minutes and some GiB of memory.
 
 A series has one quantity grow, from 10 to 10,000, and looks at what a call over
 one connection costs beside it: the processor time of both sides, calls pipelined.
@@ -11,6 +12,7 @@ As in the table all sizes of a series are up at once and measured in turn.
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +65,7 @@ class Series:
         measure: Gives a figure: server, client, size, how many calls.
         sizes: How many.
         quick_sizes: How many, for a look.
+        far_sizes: How many for ``--growth-far``, as far as this machine has descriptors.
     """
 
     name: str
@@ -71,12 +74,24 @@ class Series:
     measure: Callable[[Child, Child, int, int], float]
     sizes: tuple[int, ...] = (10, 1000, 10_000)
     quick_sizes: tuple[int, ...] = (10, 100)
+    far_sizes: tuple[int, ...] = ()
 
+
+_FAR = (10, 100_000, 1_000_000)
+
+
+def most_connections() -> int:
+    """Return how many one process may have here, 100,000 at most."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 100_000 if hard == resource.RLIM_INFINITY else min(100_000, hard - 500)
+
+
+_FAR_CONNECTIONS = (10, 10_000, most_connections())
 
 SERIES = (
-    Series("connections", "us a call", _connect, _call),
-    Series("objects the peer holds", "us a call", _ask("export"), _call),
-    Series("references held", "us a call", _ask("hold"), _call),
+    Series("connections", "us a call", _connect, _call, far_sizes=_FAR_CONNECTIONS),
+    Series("objects the peer holds", "us a call", _ask("export"), _call, far_sizes=_FAR),
+    Series("references held", "us a call", _ask("hold"), _call, far_sizes=_FAR),
     Series("pending calls", "us a call", _ask("wait"), _call),
     Series(
         "MiB in a message",
@@ -89,14 +104,14 @@ SERIES = (
 )
 
 
-def run_series(series: Series, effort: Effort) -> dict[int, Measured]:
+def run_series(series: Series, effort: Effort, far: bool = False) -> dict[int, Measured]:
     """
-    Measure a series.
+    Measure a series, or what it has for ``--growth-far``.
 
     Returns:
         The figures for each size.
     """
-    sizes = series.quick_sizes if effort.quick else series.sizes
+    sizes = series.quick_sizes if effort.quick else series.far_sizes if far else series.sizes
     module = PEERS["txremote"].module
     measured = {size: Measured() for size in sizes}
     calls = 100 if effort.quick else _CALLS

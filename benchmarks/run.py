@@ -39,6 +39,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
         help="only this contestant (repeatable)",
     )
     parser.add_argument("--growth", action="store_true", help="the growth series too")
+    far = "those of them that go to 100,000 connections and 1,000,000 objects, that far"
+    parser.add_argument("--growth-far", action="store_true", help=far)
     parser.add_argument(
         "--rounds", type=int, default=harness.Effort.rounds, help="measurements of each (9)"
     )
@@ -65,8 +67,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
 def command_line(options: argparse.Namespace) -> str:
     """Return the command that measures the same again, less where it wrote to."""
     words = ["python", "benchmarks/run.py"]
-    for option in ("quick", "growth", "apart"):
-        words += [f"--{option}"] * getattr(options, option)
+    for option in ("quick", "growth", "growth_far", "apart"):
+        words += [f"--{option}".replace("_", "-")] * getattr(options, option)
     for option in ("rounds", "seconds"):
         value = getattr(options, option)
         if value != getattr(harness.Effort, option):
@@ -101,6 +103,11 @@ def measure(options: argparse.Namespace) -> report.Run:
         for series in growth.SERIES:
             print(f"growth: {series.name}", file=sys.stderr)
             run.growth.append((series, growth.run_series(series, effort)))
+    if options.growth_far:
+        for series in growth.SERIES:
+            if series.far_sizes:
+                print(f"growth, far: {series.name}", file=sys.stderr)
+                run.growth.append((series, growth.run_series(series, effort, far=True)))
     run.machine["load"] += f" at the start, {machine.load()} at the end"
     return run
 

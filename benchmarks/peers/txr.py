@@ -16,8 +16,15 @@ from txremote import Service, connect as dial, exposed, listen as open_port
 
 REACTOR = True
 
-#: Far more than the default allows: the series of pending calls goes to 10,000.
-_SWITCHES = {"max_calls": 100_000}
+#: Far more than the default allows: the series of pending calls goes to 10,000, and with
+#: ``--growth-far`` others to 1,000,000 objects and 100,000 connections.
+_SWITCHES = {
+    "max_calls": 100_000,
+    "max_exports": 2_000_000,
+    "max_imports": 2_000_000,
+    "max_connections": 200_000,
+}
+_AT_ONCE = 1000
 
 
 class Thing:
@@ -31,7 +38,7 @@ class Bench(Service):
     """The service. One instance for each connection."""
 
     def __init__(self) -> None:
-        self._kept: Any = ()
+        self._kept: list[Any] = []
         self._subscriber: Any = None
 
     @exposed
@@ -77,7 +84,7 @@ class Bench(Service):
     @exposed
     def keep(self, *things: Any) -> None:
         """Hold references to the client's objects."""
-        self._kept = things
+        self._kept.append(things)
 
     @exposed
     def never(self) -> Deferred[None]:
@@ -139,11 +146,13 @@ class Client:
 
     async def hold(self, count: int) -> None:
         """Hold references to the server's objects."""
-        self._kept = await self._root.make(count)
+        self._kept = [await self._root.make(_AT_ONCE) for _ in range(count // _AT_ONCE)]
+        self._kept.append(await self._root.make(count % _AT_ONCE))
 
     async def export(self, count: int) -> None:
         """Have the server hold references to ours."""
-        await self._root.keep(*map(Thing, range(count)))
+        for start in range(0, count, _AT_ONCE):
+            await self._root.keep(*map(Thing, range(start, min(count, start + _AT_ONCE))))
 
     async def wait(self, count: int) -> None:
         """Have calls pending that are never answered."""

@@ -46,7 +46,9 @@ def test_the_same_id_gives_the_same_reference_counted_once_more() -> None:
     assert it.receive(5) is first
     assert first._held.count == 3
     assert first._pack == ("a.B", 1, 5)
-    assert it.receive(6) is not first
+    other = it.receive(6)
+    assert other is not first
+    assert other._pack[0] is first._pack[0]  # many take less memory
     assert len(it.table) == 2
 
 

@@ -129,7 +129,7 @@ class ImportTable:
         most: How many references there may be (option ``max_imports``).
     """
 
-    __slots__ = ("_live", "_most", "_owner", "_sweeper", "released")
+    __slots__ = ("_last", "_live", "_most", "_owner", "_sweeper", "released")
 
     def __init__(
         self, owner: ImportsOwner, sweeper: ReleaseSweeper | None, most: int = 1_000_000
@@ -137,6 +137,7 @@ class ImportTable:
         self._owner = owner
         self._most = most
         self._live: dict[bytes, Held] = {}
+        self._last: IdPack = ("", 0, 0)
         self._sweeper = sweeper
         self.released = ReleaseQueue(self, sweeper)
 
@@ -162,6 +163,9 @@ class ImportTable:
                 "max_imports",
             )
         pack = load_key(key)
+        if pack[:2] == self._last[:2]:  # as nearly always where there are many: one name for all
+            pack = (*self._last[:2], pack[2])
+        self._last = pack
         if not self._live and self._sweeper is not None:
             self._sweeper.watch(self)
         return RemoteReference(self._owner, key, pack, self._hold)
