@@ -1,7 +1,7 @@
 """
 Streams of each kind, whose ends are counted, and readers of them. Not a test file.
 
-Whoever has an `Origin` gives streams: a server to its clients, or a client to its server. Their
+An `Origin` gives streams: those of a server to its clients, or of a client to its server. Their
 sources may run in any thread.
 """
 
@@ -43,12 +43,12 @@ class _File(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         if not self._begun:
             self._begun = True
-            self._origin.begun["file"] += 1
+            self._origin.begun.append("file")
         return super().read(size)
 
     def close(self) -> None:
         if self._begun and not self.closed:
-            self._origin.ended["file"] += 1
+            self._origin.ended.append("file")
         super().close()
 
 
@@ -69,12 +69,12 @@ class _Pipe:
     def read(self, size: int) -> bytes:
         if not self._begun:
             self._begun = True
-            self._origin.begun["pipe"] += 1
+            self._origin.begun.append("pipe")
         return self._file.read(size)
 
     def close(self) -> None:
         if self._begun and not self._file.closed:
-            self._origin.ended["pipe"] += 1
+            self._origin.ended.append("pipe")
         self._file.close()
 
     def __del__(self) -> None:
@@ -90,7 +90,7 @@ class _Producer:
         self._left = list(reversed(PIECES))
         self._paused = False
         self._consumer = consumer
-        origin.begun[kind] += 1
+        origin.begun.append(kind)
         consumer.registerProducer(self, kind == "push")
         if kind == "push":
             self.resumeProducing()
@@ -101,14 +101,14 @@ class _Producer:
             self._consumer.write(self._left.pop())
             self._paused = self._paused or self._kind == "pull"
         if not self._left:
-            self._origin.ended[self._kind] += 1
+            self._origin.ended.append(self._kind)
             self._consumer.unregisterProducer()
 
     def pauseProducing(self) -> None:
         self._paused = True
 
     def stopProducing(self) -> None:
-        self._origin.ended[self._kind] += 1
+        self._origin.ended.append(self._kind)
 
 
 class Origin:
@@ -116,28 +116,28 @@ class Origin:
     Makes streams.
 
     Attributes:
-        begun: How many sources of each kind have begun.
-        ended: How many have ended: each once.
+        begun: The kind of each source that has begun.
+        ended: The kind of each that has ended: each once.
     """
 
     def __init__(self) -> None:
-        self.begun: Counter[str] = Counter()
-        self.ended: Counter[str] = Counter()
+        self.begun: list[str] = []  # lists, as any thread may add to them
+        self.ended: list[str] = []
 
     def _plain(self) -> Iterator[Any]:
-        self.begun["plain"] += 1
+        self.begun.append("plain")
         try:
             yield from ITEMS["plain"]
         finally:
-            self.ended["plain"] += 1
+            self.ended.append("plain")
 
     async def _asynchronous(self) -> AsyncIterator[Any]:
-        self.begun["asynchronous"] += 1
+        self.begun.append("asynchronous")
         try:
             for item in ITEMS["asynchronous"]:
                 yield item
         finally:
-            self.ended["asynchronous"] += 1
+            self.ended.append("asynchronous")
 
     def made(self, kind: str) -> Any:
         """Return a stream of a kind."""
@@ -153,25 +153,23 @@ class Origin:
 
     @property
     def left(self) -> dict[str, int]:
-        """How many sources have begun and not ended, by their kind; of no kind none: {}."""
-        self.ended.subtract(self.begun)
-        left = {kind: -count for kind, count in self.ended.items() if count}
-        self.ended.update(self.begun)
-        return left
+        """How many sources have begun and not ended, or ended twice, by their kind."""
+        begun, ended = Counter(self.begun), Counter(self.ended)
+        return {kind: begun[kind] - ended[kind] for kind in begun if begun[kind] != ended[kind]}
 
 
 class Readings:
-    """What has been read of streams: each reading with its kind, its items and its end."""
+    """Readings of streams: the kind of each, its items and its end."""
 
     def __init__(self) -> None:
-        self.begun = 0
+        self._begun: list[str] = []
         self.ended: list[tuple[str, list[Any], BaseException | None]] = []
 
     async def read(self, kind: str, asked: Any) -> bool:
         """Read a stream by ``async for``; tell whether it has ended well."""
         items: list[Any] = []
         error: BaseException | None = None
-        self.begun += 1
+        self._begun.append(kind)
         try:
             async for item in asked:
                 items.append(item)
@@ -184,13 +182,18 @@ class Readings:
         """Do as `read` by ``for``."""
         items: list[Any] = []
         error: BaseException | None = None
-        self.begun += 1
+        self._begun.append(kind)
         try:
             items.extend(ask())
         except BaseException as raised:
             error = raised
         self.ended.append((kind, items, error))
         return error is None
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether none is under way."""
+        return len(self.ended) == len(self._begun)
 
     def check(self, errors: tuple[type[BaseException], ...]) -> int:
         """
@@ -200,7 +203,7 @@ class Readings:
         Returns:
             How many have ended well.
         """
-        assert len(self.ended) == self.begun
+        assert self.all_ended
         well = 0
         for kind, items, error in self.ended:
             found = list(b"".join(items)) if kind == "pipe" else items

@@ -33,7 +33,7 @@ CONFIG = {"keepalive": 0.3, "keepalive_timeout": 0.6, "sync_request_timeout": 0.
 
 
 class Session:
-    """What a client reads and gives in one session."""
+    """A client's session: it reads and gives."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -122,7 +122,7 @@ async def settled(fountain: Fountain, sessions: list[Session]) -> None:
     gc.collect()
     await until(lambda: not any(left_in(connection) for connection in connections))
     assert [origin.left for origin in origins if origin.left] == []
-    await until(lambda: len(fountain.readings.ended) == fountain.readings.begun)
+    await until(lambda: fountain.readings.all_ended)
 
 
 @pytest.mark.parametrize("reader", ["reactor", "script", "aio"])

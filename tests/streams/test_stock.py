@@ -66,7 +66,7 @@ def stock_sink() -> Iterator[tuple[int, StockSink]]:
 
 
 class Given:
-    """What a client has given to a stock server, and read of it."""
+    """A client gives streams to a stock server, and reads its iterators."""
 
     def __init__(self) -> None:
         self.origin = Origin()

@@ -44,7 +44,7 @@ def stream_into(source: Any, sink: Any) -> AwaitableDeferred[int]:
         TypeError: the sink is none of these; or, from the Deferred, an item is not bytes.
         BrokenPipeError: from the Deferred: the consumer takes no more. The stream was left.
 
-    For the thread of the connection. What the stream or the sink raises comes from the Deferred.
+    For the thread of the connection. Errors of the stream and of the sink come from the Deferred.
     """
     check_sink(sink)
     copying = _Copying(sink)
