@@ -296,6 +296,11 @@ class Streams:
                 f"{most} streams are read over this connection (option max_streams)", "max_streams"
             )
 
+    def ended(self, number: int, outgoing: Outgoing) -> None:
+        """Forget one of this side's: it has ended."""
+        self.outgoing.pop(number, None)
+        self._drained.pop(outgoing, None)
+
     def allow(self, number: object, items: object, size: object) -> None:
         """Take in CREDIT. That of a stream that has ended is of no interest."""
         outgoing = self.outgoing.get(number) if type(number) is int else None
@@ -310,10 +315,9 @@ class Streams:
         self.connection.outbox.when_drained = self._go_on
 
     def _go_on(self) -> None:
-        waiting, self._drained = self._drained, {}
-        for outgoing in list(waiting):
+        for outgoing in list(self._drained):
             if self.connection.outbox.full:
-                self._drained = {**waiting, **self._drained}  # those before it have had a turn
-                return
-            del waiting[outgoing]
-            outgoing.go_on()
+                return  # those that are left come before any that waits again
+            if outgoing in self._drained:  # else another's step has ended it
+                del self._drained[outgoing]
+                outgoing.go_on()

@@ -344,7 +344,7 @@ class Outgoing:
                 return Outcome(False, error)
             raise
         finally:
-            self._connection.streams.outgoing.pop(self._number, None)
+            self._connection.streams.ended(self._number, self)
             self._connection.inbound.ledger.make_room(-1)
             if not self._ended:
                 self._close(context)

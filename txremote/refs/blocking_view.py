@@ -384,7 +384,10 @@ _naming = threading.RLock()
 def _endpoints(transport: ITransport | None) -> tuple[Endpoint, Endpoint] | None:
     if transport is None:
         return None
-    return _endpoint(transport.getHost()), _endpoint(transport.getPeer())
+    try:
+        return _endpoint(transport.getHost()), _endpoint(transport.getPeer())
+    except (AttributeError, OSError):  # its socket is closed, and this is the first use of the view
+        return None
 
 
 def _endpoint(address: IAddress) -> Endpoint:
