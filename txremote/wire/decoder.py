@@ -70,7 +70,7 @@ class MessageDecoder:
         # bought by the benchmark row "pipelined": 2 of the 12 us of a call there, for without
         # it its arguments take twice the time to decode
         self._call_site_cache: dict[bytes, tuple[HeldObject, str]] | None = None
-        self._last_site = b"\xff"  # no value begins so
+        self._last_site = b"none yet"  # no call begins so
         self.set_limits(limits)
 
     def set_limits(self, limits: Limits) -> None:
