@@ -1,11 +1,11 @@
 """
-What setup.cfg cannot say: the compiled build, ``TXREMOTE_COMPILE=1 pip wheel .``
+The compiled build, which setup.cfg cannot describe: ``TXREMOTE_COMPILE=1 pip wheel .``
 
 The sources are the same. mypyc compiles the modules of the codec that are listed here; all others,
 and without the variable these too, stay interpreted. Not listed is what mypyc cannot do
 (exceptions, classes with a ``__dict__`` or made by ``object.__new__``), and what takes no time.
 
-What a listed module has to keep in mind:
+A listed module has to keep in mind:
 
 * An ``int`` parameter turns True into 1, and a ``bytes`` one refuses a memoryview: where values of
   any type come, the annotation is ``object``, and ``type()`` tells them apart.

@@ -1,8 +1,8 @@
 """
-What was there before: the checkout that the short form of `benchmarks.compare` compares with.
+The earlier checkout that the short form of `benchmarks.compare` compares with.
 
-That is the last tag, or where there is none the last commit of an earlier day than this one's: what
-a day's work has made worse is seen, not only what the last of its commits did. Its files are
+It is the last tag, or where there is none the last commit of an earlier day than this one's: so
+all that a day's work has made worse is seen, and not only what its last commit did. Its files are
 unpacked into a folder of their own; the repository is not written to.
 """
 

@@ -54,7 +54,7 @@ class Room:
 
 
 class Game(Service):
-    """What the players call."""
+    """The service that the players call."""
 
     exposed_news = Topic("news")
     exposed_prices = Topic("prices", slow="latest")
@@ -82,7 +82,7 @@ class Game(Service):
 
 
 class Work:
-    """What the night shift does."""
+    """The commands of the night shift."""
 
     commands = ("bake",)
     thcommands = ("bake",)

@@ -18,14 +18,14 @@ On several machines, in a network that you trust, a Redis joins them. On each of
 
 and the clients enter by ``registry:chat``. One whose server is lost goes on at another.
 
-What a service keeps in memory belongs to one worker. So nothing is kept here but a seat for each
-connection, and all else is events. ``chat.py`` has a list of members, and is of one process.
+The memory of a service belongs to one worker. So nothing is kept here but a seat for each
+connection, and all else is events. ``chat.py`` keeps a list of members, and needs one process.
 """
 
 import os
 import sys
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import deferLater, react
 from twisted.protocols.basic import LineOnlyReceiver
@@ -125,8 +125,8 @@ async def main(reactor, endpoint, room, name):
     keyboard = Keyboard(client)
     StandardIO(keyboard)
     await keyboard.ended
-    hearing.addErrback(lambda _cancelled: None)
     hearing.cancel()
+    hearing.addErrback(lambda cancelled: cancelled.trap(CancelledError))
     await client.stopService()
 
 

@@ -34,7 +34,7 @@ REDIS = os.environ.get("PRICES_REDIS")
 
 
 class PriceFeed(Service, values=True):
-    """What each worker offers."""
+    """The service of each worker."""
 
     #: A slow watcher gets the newest price of each name, one who comes late the last one.
     exposed_prices = Topic(

@@ -24,7 +24,7 @@ class Subscribers:
 
     Args:
         reactor: Where they live.
-        port: What they dial.
+        port: The server's.
     """
 
     def __init__(self, reactor: Any, port: int) -> None:

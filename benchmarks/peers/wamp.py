@@ -48,7 +48,7 @@ class Subscriber(Protocol):
 
     Args:
         arrived: Told how many more events have come.
-        event: What they are.
+        event: The text of each.
     """
 
     def __init__(self, arrived: Callable[[int], None], event: str) -> None:

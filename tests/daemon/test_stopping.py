@@ -1,4 +1,4 @@
-"""What twistd runs stops in order, once, whoever asks for it."""
+"""All that twistd runs stops in order, once, whoever asks for it."""
 
 from __future__ import annotations
 

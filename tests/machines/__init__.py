@@ -1,1 +1,1 @@
-"""What several machines do together: network namespaces, whose links are cut."""
+"""Several machines together: network namespaces, whose links are cut."""

@@ -82,7 +82,7 @@ def two_machines(stack: ExitStack, name: str) -> Site:
 
 @pytest.fixture(params=["one host", "two machines"])
 def serve(request: Any) -> Iterator[Any]:
-    """What serves an example."""
+    """The server of an example."""
     with ExitStack() as stack:
         if request.param == "one host":
             yield lambda name: one_host(stack, name)

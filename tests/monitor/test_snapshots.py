@@ -135,7 +135,8 @@ class Sender(Service):
 @pytest_twisted.ensureDeferred
 async def test_streams_and_calls_that_wait_for_others_are_told_as_they_are() -> None:
     """
-    What has been sent, and why no more is; of calls that use results of others, that they wait.
+    Rows say how much has been sent, and why no more is; and that calls which use results of others
+    wait for these.
     """
     never: Deferred[Any] = Deferred()
 

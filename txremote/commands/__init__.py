@@ -1,8 +1,9 @@
 """
 The commands of ``txremote``, a file each: its options, and what it runs.
 
-`txremote.cli` has the table of them. A file is imported when one of its commands is typed; what
-not each of them needs, such as textual, plac or the daemon, when that runs.
+`txremote.cli` has the table of them. A file is imported when one of its commands is typed. Modules
+that only some of its commands need, such as textual, plac or the daemon, are imported when these
+run.
 
 ``call``  ``txremote call``: a remote method from a command line
 ``command``  `Command`: a row of the table; the exit statuses

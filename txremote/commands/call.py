@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 class Call(NamedTuple):
-    """What is called: a name, perhaps with dots, and its arguments."""
+    """A name, perhaps with dots, and the arguments that it is called with."""
 
     name: str
     args: list[object]

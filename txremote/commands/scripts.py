@@ -1,7 +1,7 @@
 """
 A command that needs a server, and connects to it as a script does.
 
-Without a reactor, which takes longer to be imported than most calls take.
+It has no reactor: to import one takes longer than most calls take.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ and goes by its lease. A registry that cannot be reached keeps nobody from being
 
 Its place is that of its port. One that listens on all addresses has the one that the registry
 sees, or by which Redis is reached. Where others reach it elsewhere, since a proxy or a container's
-network stands between, ``--advertise`` says so. What cannot be right is refused before the start.
+network stands between, ``--advertise`` says so. An entry that cannot be right is refused before
+the start.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class StoppedInOrder(MultiService):
         reactor: It is asked to wait for the end.
 
     Attributes:
-        monitor: What shows how it goes.
+        monitor: Shows how it goes.
     """
 
     monitor: Monitor

@@ -26,7 +26,7 @@ its rows, and look into no connection or pool themselves.
 ``top``  ``txremote top``: the rows in a terminal
 ``web``  the admin site: the page, and the same figures over HTTP
 ``system``  figures of the operating system: memory, descriptors, a connection's bytes
-``topics``  the topics of the process, and what they have counted in all
+``topics``  the topics of the process, and their counts
 """
 
 from typing import TYPE_CHECKING

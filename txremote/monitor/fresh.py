@@ -24,7 +24,7 @@ def when_fresh(monitor: Refreshed, function: Callable[[], T | Deferred[T]]) -> T
     Call a function when a monitor's rows are those of now.
 
     Returns:
-        What it returns, if they are; else a Deferred of that.
+        The function's result, if they are; else a Deferred of that.
     """
     refreshing = monitor.refresh()
     if refreshing is None:

@@ -4,8 +4,8 @@ The topics of this process: `TopicWatch` has their rows, and what they have coun
 A topic counts for itself what becomes of its events, and is only asked here when somebody looks: so
 nothing of this is on the way of an event. Counts are to grow for as long as the process runs, while
 a program may make topics and drop them again: each time that topics are looked at, what they have
-counted since the last time is added to what is known of their names. What a topic has counted
-between the last look and its end is not.
+counted since the last time is added to what is known of their names. The counts of a topic between
+the last look and its end are lost.
 
 Names are the program's own, but it may make them of what it is told, a room's name say. So the
 first `MOST_NAMES` have figures of their own, and the others have theirs in common.
@@ -30,13 +30,11 @@ MOST_ROWS: Final = 1_000
 MOST_NAMES: Final = 100
 OTHERS: Final = "other"
 
-_SUMS: Final = (
-    *("subscribers", "published", "delivered", "dropped", "lagging", "buffered", "missed"),
-)
+_SUMS: Final = "subscribers published delivered dropped lagging buffered missed".split()
 
 
 class TopicTotals(Struct, frozen=True):
-    """What the topics of a name have counted; see `TopicRow`."""
+    """The counts of the topics of one name; see `TopicRow`."""
 
     name: str
     published: int = 0
@@ -90,7 +88,7 @@ class TopicWatch:
     Looks at the topics of this process. For the reactor's thread.
 
     Attributes:
-        totals: What they have counted by name, as of the last look.
+        totals: Their counts by name, as of the last look.
     """
 
     def __init__(self) -> None:

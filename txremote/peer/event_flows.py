@@ -102,7 +102,7 @@ class EventFlow:
 
     @property
     def waits_for(self) -> str:
-        """What it waits for."""
+        """The reason why nothing is sent, or ""."""
         if not self._subscriber.waiting.events:
             return ""
         return NO_CREDIT if self._events <= 0 or self._size <= 0 else NO_ROOM

@@ -53,7 +53,7 @@ class Export:
     One object that the peer holds.
 
     Attributes:
-        key: What its boxed reference has behind the head, its id pack in it.
+        key: The bytes of its boxed reference behind the head; its id pack is in them.
         count: How many times it was sent and not given back.
         trouble: An exception that interrupted a BUFFITER, raised by the next.
         context: Where an asynchronous generator runs, once it does.

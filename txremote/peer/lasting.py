@@ -7,19 +7,19 @@ from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
 
-#: What a flow waits for whose reader has not taken what it was sent, or whose transport is full.
+#: A flow waits for its reader, which has not taken all that it was sent, or for a full transport.
 NO_CREDIT: Final = "its reader"
 NO_ROOM: Final = "the network"
 
 
 class Flow(Protocol):
     """
-    What goes on until the answer, for those who show it.
+    The sending that goes on until the answer, for those who show it.
 
     Attributes:
         items_sent: How many items or events have been sent.
         bytes_sent: How many bytes those were; None: nobody counts them.
-        waits_for: What it waits for, or "".
+        waits_for: The reason why nothing is sent, or "".
     """
 
     @property
@@ -40,7 +40,7 @@ class Unlimited(Deferred[object]):
     A Deferred that ``call_timeout`` does not end. Its maker gives it to one request.
 
     Attributes:
-        flow: What goes on until it fires, if that can be shown.
+        flow: The sending that goes on until it fires, if that can be shown.
     """
 
     flow: Flow | None = None

@@ -235,7 +235,7 @@ class Outgoing:
 
     @property
     def waits_for(self) -> str:
-        """What it waits for: its source is asked for more only when more can be sent."""
+        """Why nothing is sent, or "": its source is asked for more only when more can be sent."""
         if self._waiting is None:
             return ""
         return NO_CREDIT if self._items <= 0 or self._size <= 0 else NO_ROOM

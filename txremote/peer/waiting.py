@@ -57,7 +57,7 @@ class Waiting:
 
     @property
     def flow(self) -> Flow | None:
-        """What is sent until it is answered; None of a call that only has a result."""
+        """The sending until it is answered; None of a call that only has a result."""
         deferred = self._deferred
         return deferred.flow if type(deferred) is Unlimited else None
 

@@ -92,7 +92,7 @@ class Packed:
         self.steps = steps
 
 
-#: What a frame has.
+#: The content of a frame, as far as it is made out here.
 Payload = bytes | Oversize | Packed | LongItems
 
 
@@ -112,8 +112,8 @@ class FrameReader:
         room: Gives how long an inflated payload may be besides and why, where that is limited.
         skipping: How many bytes of a dropped frame are still to come.
         in_steps: Whether a payload that may inflate to many MiB is given as a `Packed`.
-        items: What a request begins with, while streams of the peer's are read: a long message of
-            items that are bytes is given as a `LongItems` then.
+        items: While streams of the peer's are read, the first bytes of each request: a long message
+            of items that are bytes is given as a `LongItems` then. Else None.
     """
 
     __slots__ = ("_chunks", "_limits", "_missing", "held", "in_steps", "items", "room", "skipping")

@@ -2,9 +2,9 @@
 A message of a stream's items that are long `bytes`, taken from the parts that it came in.
 
 A frame that comes in several reads would be put together, its payload cut out of it, and each item
-out of that: three copies of every byte. What such items are and how long they are stands in five
-bytes before each, so here each is cut out of the reads themselves, once. The layout is no other
-one: brine, behind ``ITEMS``. Whatever is not as expected is left to the decoder, which says why.
+out of that: three copies of every byte. The five bytes before such an item tell its type and its
+length, so here each is cut out of the reads themselves, once. The layout is that of all messages:
+brine, behind ``ITEMS``. A message that is not as expected is left to the decoder, which says why.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def long_items(parts: Sequence[Part], start: int, size: int, head: bytes) -> Lon
         parts: Where it is.
         start: Where in the first of them it begins.
         size: How long it is; the parts have as much.
-        head: What a request begins with, in the peer's dialect.
+        head: The first bytes of each request, in the peer's dialect.
     """
     first = _cut(parts, 0, start, min(_HEAD, size))[0]
     if len(first) < _HEAD or not first.startswith(head):
