@@ -36,14 +36,14 @@ PEERS = {
 }
 
 _TABLE = re.compile(
-    r"(?<=\.\. ratios: benchmarks/plot\.py writes this table\n\n).*?(?=\n\.\. end of the ratios)",
+    r"(?<=\.\. ratios: benchmarks/plot\.py writes this table\n\n).*?(?=\.\. end of the ratios)",
     re.DOTALL,
 )
 
 
 def advantages(run: dict[str, Any]) -> dict[str, dict[str, float]]:
     """
-    Give how many times as good txremote is, from the JSON of a run: row -> peer -> times.
+    Return how many times as good txremote is, from the JSON of a run: row -> peer -> times.
 
     Rows that were not run, and peers that take no part in a row, are left out.
     """
@@ -96,7 +96,7 @@ def draw(times: dict[str, dict[str, float]], path: Path) -> None:
 
 
 def table(times: dict[str, dict[str, float]]) -> str:
-    """Give the same as a table of reStructuredText."""
+    """Return the same as a table of reStructuredText."""
     peers = [peer for peer in PEERS if any(peer in row for row in times.values())]
     lines = [["txremote beside", *(PEERS[peer][0] for peer in peers)]]
     for name, row in times.items():
@@ -119,7 +119,10 @@ def main() -> None:
     given = options.parse_args()
     times = advantages(json.loads(given.results.read_text()))
     draw(times, given.svg)
-    given.page.write_text(_TABLE.sub(table(times), given.page.read_text()))
+    page, found = _TABLE.subn(f"{table(times)}\n", given.page.read_text())
+    if not found:
+        options.error(f"{given.page} has no place for the table: its two comments")
+    given.page.write_text(page)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ class Registering(TwistedService):
         is_ready = self._is_ready()
         wanted = set(self._entries()) if is_ready else set()
         if is_ready and not wanted and not self._has_told:
-            self._has_told = True
+            self._has_told = True  # each look finds the same
             _log.warn("nothing is registered: no TCP port listens, and --advertise names no place")
         # not while one leaves: the registry may hear the two in either order
         for entry in wanted - self._kept.keys() if not self._leaving else ():

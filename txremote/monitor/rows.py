@@ -46,7 +46,7 @@ class Overview(Struct, frozen=True):
 
     With ``workers`` the figures are sums: of those that run, and of what was counted in those that
     have ended. ``p50``, ``p99`` and ``loop_lag`` are the worst of all; ``pid`` is the supervisor's.
-    ``streams_sent`` are those that clients read now, and ``streams_read`` those of clients.
+    ``streams_sent`` counts the streams that clients read now, ``streams_read`` those of clients.
     """
 
     version: str
@@ -117,9 +117,10 @@ class CallRow(Struct, frozen=True):
     """
     A call under way; ``waiting`` tells that it has not begun. Its arguments are not told.
 
-    ``waits_for`` ends the sentence "it waits for", and is "" where it does not. ``items`` is None,
-    but of a stream that the client reads and of the events of a topic: how many have been sent;
-    ``bytes_out`` is their size, which of events is not counted.
+    ``waits_for`` ends the sentence "it waits for", and is "" where it does not. Of a stream that
+    the client reads ``items`` and ``bytes_out`` tell how many items have been sent, and their
+    size; of a topic that it reads ``items`` counts events, whose size is not known. Else both are
+    None.
     """
 
     connection: int
@@ -176,9 +177,9 @@ class TopicRow(Struct, frozen=True):
     """
     A topic, in one process; those of one name are one.
 
-    ``published`` counts the events of this process, and not those that came by its bus, which it
-    has had as well; ``delivered`` and ``dropped`` those that its subscribers have taken and have
-    not been given, for they were too slow; ``missed`` those that its bus has lost. For ``lagging``
+    ``published`` counts the events of this process, and not those that came by its bus;
+    ``delivered`` all that its subscribers have taken, ``dropped`` those that they were too slow
+    for, or that could not be sent to them; ``missed`` those that its bus has lost. For ``lagging``
     subscribers events wait, ``buffered`` in all. ``bus`` is "" without one, "joined", or why not.
     """
 

@@ -43,7 +43,7 @@ class Backpressure:
     def busy(self) -> bool:
         """Whether calls are unanswered, in either direction."""
         connection = self._connection
-        return bool(self._connection.calls or len(connection.inbound)) or connection.executor.busy()
+        return bool(connection.calls or len(connection.inbound)) or connection.executor.busy()
 
     def needs_peer(self) -> bool:
         """Tell whether a call of ours waits for the peer, or a thread for its requests."""
@@ -53,7 +53,7 @@ class Backpressure:
         """Stop to serve the peer: more than ``pause_unsent`` waits for it. Or go on: nothing."""
         connection = self._connection
         inbound = connection.inbound
-        if over and not self._connection.calls:
+        if over and not connection.calls:
             connection.stream.pauseProducing()
         elif not over and not connection.closed:
             connection.stream.resumeProducing()

@@ -6,8 +6,9 @@ txremote server answers in the dialect it is asked in. A server of RPyC 5 answer
 good-bye in its own dialect and hangs up, so the client dials once more and speaks that. RPyC
 5's thread pool server says nothing; after `PATIENCE` seconds a second attempt asks in RPyC 5's
 dialect, and the first that answers is kept: the silent one may be a busy server of RPyC 6. A
-txremote that answers the second one was only busy, so the first has some seconds more, for then
-all its connections are of one dialect. One that goes on in the other can do all the same.
+txremote that answers the second one was only busy, so the first has some seconds more: all of its
+connections are to speak one dialect. If it stays silent, the second one will do: a txremote can do
+as much in either dialect.
 
 `dialling_steps` decides and does no I/O. A driver (`txremote.net.connect`,
 `txremote.blocking.factory`) carries out its steps:

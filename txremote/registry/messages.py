@@ -36,7 +36,7 @@ MAX_NAMES: Final = 64
 #: Behind the names of servers that speak TLS, as they are entered besides.
 TLS_MARK: Final = "+TLS"
 
-# The same of what is entered: each name may stand there with the mark, too.
+# The bounds of an entry of RPyC's registry, where each name may stand a second time, with the mark.
 _MAX_ENTERED: Final = MAX_NAME + len(TLS_MARK)
 _MAX_ENTRIES: Final = 2 * MAX_NAMES
 
@@ -79,7 +79,7 @@ Request: TypeAlias = Query | Register | Unregister | List
 
 def checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """
-    Return the names of a service, as they are the same in all kinds of registries.
+    Return the names of a service, if all kinds of registries take them.
 
     Raises:
         ValueError: They are too many, or one is none.

@@ -49,7 +49,7 @@ class OutputRing:
 
     @property
     def written(self) -> int:
-        """How many bytes there have been, as long as no line was cut."""
+        """How many bytes all lines had so far, without the parts of long ones that were cut off."""
         return self.size + self.dropped_bytes
 
     def append(self, text: str) -> None:

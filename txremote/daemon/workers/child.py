@@ -64,6 +64,7 @@ class Worker:
         own = replace(self.plan, servers=rest, consoles=())
         self.supervisor = SupervisorsMonitor()
         resolved = resolve(own, reactor, maker=self._sockets)
+        # without an admin site of its own that would be refused; operators ask by the supervisor
         may_write = replace(resolved.plan, admin_write=whole.admin_write)
         resolved = replace(resolved, plan=may_write)
         self.hosting = Hosting(resolved, reactor, operators_ask=self.supervisor)
