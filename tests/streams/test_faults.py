@@ -118,8 +118,8 @@ async def settled(fountain: Fountain, sessions: list[Session]) -> None:
     connections = [c for c in fountain.connections if c is not None]
     connections += [s.connection for s in sessions if s.connection is not None]
     await until(lambda: all(connection.closed for connection in connections))
+    gc.collect()  # errors and their frames may have some of it
     await until(lambda: not any(origin.left for origin in origins))
-    gc.collect()
     await until(lambda: not any(left_in(connection) for connection in connections))
     assert [origin.left for origin in origins if origin.left] == []
     await until(lambda: fountain.readings.all_ended)

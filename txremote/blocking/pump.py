@@ -129,8 +129,13 @@ class Pump:
             raise AsyncResultTimeout(f"no answer within {timeout:g} s")
         result = waiter.value
         if type(result) is Failure:
-            assert result.value is not None
-            raise stop_iteration(result.value)
+            error = result.value
+            assert error is not None
+            result = waiter.value = None
+            try:
+                raise stop_iteration(error)
+            finally:
+                del error  # it has this frame, which is not to have it, and keep the arguments
         return result
 
     # -- serving
