@@ -333,6 +333,21 @@ def test_credit_that_comes_while_the_transport_is_full_is_used_when_it_is_not(ki
     settle(pair)
 
 
+def test_a_lost_connection_keeps_no_stream_that_waits_for_its_transport() -> None:
+    pair, feed = feed_pair()
+    reads = [Read(pair.client.root.upto(kind, 10**9)) for kind in KINDS]
+    pair.pump()
+    pair.server.outbox.pauseProducing()
+    settle(pair)
+    streams = pair.server.streams
+    assert streams is not None
+    assert len(streams._drained) == 2
+    pair.lose()
+    assert (len(streams._drained), len(streams.outgoing)) == (0, 0)
+    assert all(isinstance(read.over.error, ConnectionLost) for read in reads)
+    assert feed.ends.count("finally") == 2
+
+
 def test_items_go_out_as_they_come_and_a_cancelled_loop_cancels_what_is_waited_for() -> None:
     pair, feed = feed_pair()
     read = Read(pair.client.root.waiting())

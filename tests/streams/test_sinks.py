@@ -42,6 +42,15 @@ class Source(Service):
         return stream(self._pieces(count))
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_thread_can_close_a_pipe_when_its_readers_socket_is_gone() -> None:
+    """Though it is the first that has the connection as threads see it."""
+    async with joined(Source()) as conn:
+        conn.transport.abortConnection()
+        await conn.when_disconnected()
+        assert conn.view.closed
+
+
 class Slow(Protocol):
     """Reads nothing until it is told to."""
 
