@@ -86,7 +86,9 @@ def test_a_link_that_is_cut_for_a_while_costs_nobody_an_event(place: Place, kind
 
 
 @needs_redis
-def test_who_is_cut_off_for_longer_than_is_kept_is_told_how_many_it_missed(place: Place) -> None:
+def test_a_machine_that_is_cut_off_for_longer_than_is_kept_is_told_how_many_it_missed(
+    place: Place,
+) -> None:
     """Exactly, and nothing comes twice."""
     reports = reports_of_a_cut(place, "silent", f"{place.url}?keep=300")
     for each in reports:

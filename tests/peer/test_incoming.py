@@ -75,29 +75,6 @@ def test_an_end_that_counts_other_items_than_have_come_is_an_error() -> None:
     assert items == [99, 0, 1, 2, 3, 4]
 
 
-class Confused:
-    """An iterator that is not asynchronous, and says that it was."""
-
-    def __iter__(self) -> Any:
-        return self
-
-    def __next__(self) -> int:
-        raise StopAsyncIteration
-
-
-def test_an_error_that_looks_like_the_end_is_an_error() -> None:
-    class Odd(Service):
-        @exposed
-        def items(self) -> Any:
-            return stream(Confused())
-
-    pair = connected_pair(server_root=Odd)
-    read = Read(pair.client.root.items())
-    settle(pair)
-    assert isinstance(read.over.error, RuntimeError)
-    assert "has raised StopAsyncIteration" in str(read.over.error)
-
-
 def test_items_that_are_longer_than_max_frame_fail_their_stream_and_no_other() -> None:
     class Long(Service):
         @exposed
@@ -146,6 +123,21 @@ def test_the_windows_of_a_connection_together_are_bounded() -> None:
     assert windows[0] == incoming.MOST_BYTES
     assert min(windows) == least
     assert sum(windows) <= incoming.ALL_BYTES + 200 * least
+
+
+def test_credit_for_many_items_does_not_wait_for_the_end_of_a_read() -> None:
+    pair, _feed = feed_pair()
+    ref = pair.result(pair.client.root.upto("plain", 20_000))
+    reading = pair.client.open_stream(ref, False)
+    settle(pair)
+    pair.client.outbox.corked = True  # as within a read of many messages
+    taken = 0
+    while taken < incoming.MOST_ITEMS // 2:
+        assert not pair.client.transport.written
+        taken += len(reading.take())
+    assert len(pair.client.transport.written) == 1
+    assert pair.client.outbox.corked
+    pair.client.outbox.uncork()
 
 
 def test_values_in_a_stream_are_the_readers_own() -> None:

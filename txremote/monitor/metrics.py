@@ -103,6 +103,9 @@ class MonitorCollector(Collector):
         yield GaugeMetricFamily("txremote_healthy", text, health.healthy)
         text = "Whether the server should be sent clients (1), or starts or stops (0)."
         yield GaugeMetricFamily("txremote_ready", text, health.ready)
+        if overview.workers:
+            text = "Workers that serve (option --workers)."
+            yield GaugeMetricFamily("txremote_workers", text, overview.workers)
         lags = monitor.series().columns["loop_lag"][-_POINTS:]
         lag = max([overview.loop_lag, *(each for each in lags if each is not None)])
         text = "How late the event loop was, at worst, in the last 15 seconds."

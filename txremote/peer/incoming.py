@@ -28,7 +28,6 @@ from txremote.refs.ports import Answer
 from txremote.refs.received import settled
 from txremote.wire.columns import unpacked
 from txremote.wire.consts import HANDLE_CREDIT, HANDLE_STREAM
-from txremote.wire.naming import class_name
 
 if TYPE_CHECKING:
     from txremote.peer.outgoing import Outgoing
@@ -62,8 +61,6 @@ class Pushed:
 
     def _failed(self, failure: Failure) -> None:
         error: Any = failure.value
-        if isinstance(error, StopAsyncIteration):  # it would look like the end of the items
-            error = RuntimeError(f"what the peer sends has raised {class_name(type(error))}")
         self._finish(error)
 
     def fail(self, error: BaseException) -> None:
@@ -209,6 +206,9 @@ class Incoming(Pushed):
         self._items += items
         self._size += size
         self._connection.outbound.send_oneway(HANDLE_CREDIT, self._number, items, size)
+        if 2 * items >= MOST_ITEMS:
+            # at once, also amid a read of many messages: the peer makes more while they are taken
+            self._connection.outbox.send_gathered()
 
 
 class Streams:

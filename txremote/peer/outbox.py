@@ -283,9 +283,7 @@ class Outbox:
     def make_room(self, frames: int) -> None:
         """Send what is gathered unless so many frames more go out with it."""
         if self._frames and len(self._frames) + frames >= _BATCH_FRAMES:
-            corked = self.corked
-            self.uncork()
-            self.corked = corked
+            self.send_gathered()
 
     def request(self, number: int, body: Sequence[Chunk]) -> None:
         """
@@ -338,6 +336,12 @@ class Outbox:
         else:  # the same without the call
             head = (dialect.reply if kind == MSG_REPLY else dialect.exception) + dump_int(number)
         self.write(frame_chunks(head, body))
+
+    def send_gathered(self) -> None:
+        """Write the gathered frames, and go on to gather if they were."""
+        corked = self.corked
+        self.uncork()
+        self.corked = corked
 
     def uncork(self) -> None:
         """Write the gathered frames."""
@@ -397,9 +401,7 @@ class Outbox:
 
     def _write_long(self, frame: memoryview) -> None:
         """Write a frame that is too long to be compressed, or gathered with others."""
-        corked = self.corked
-        self.uncork()  # what comes before it
-        self.corked = corked
+        self.send_gathered()  # what comes before it
         full = self.full
         if full and not self._room_for(len(frame)):
             return
@@ -422,9 +424,7 @@ class Outbox:
         """Write a long frame of so many bytes, which is there in parts."""
         if self._transport is None:
             return
-        corked = self.corked
-        self.uncork()  # what comes before it
-        self.corked = corked
+        self.send_gathered()  # what comes before it
         full = self.full
         if full and not self._room_for(size):
             return

@@ -74,10 +74,11 @@ def _column(items: Sequence[Any], kind: type) -> Column | None:
 
 
 def _ints(items: Sequence[int]) -> Column | None:
-    low, high = min(items), max(items)
-    for code, bits in (("b", 7), ("h", 15), ("i", 31), ("q", 63)):
-        if -(1 << bits) <= low and high < 1 << bits:
+    for code in "bhiq":  # tried in turn: most often the first that is too short fails at once
+        try:
             return code, _little(array(code, items))
+        except OverflowError:
+            continue
     return None
 
 

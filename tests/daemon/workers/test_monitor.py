@@ -85,6 +85,7 @@ def test_figures_are_sums_and_those_of_a_worker_that_has_ended_stay() -> None:
     assert (overview.streams_sent, overview.streams_read) == (4, 2)
     assert [(each.worker, each.published) for each in monitor.topics()] == [(1, 2), (2, 5)]
     assert monitor.listeners()[0].refused_total == 7
+    assert b"txremote_workers 2.0" in exposition(monitor)[1]
     monitor.last_report(two, replace(told(6)))  # type: ignore[arg-type]
     monitor.worker_ended(two)  # type: ignore[arg-type]
     overview = monitor.overview()
