@@ -75,6 +75,29 @@ def test_an_end_that_counts_other_items_than_have_come_is_an_error() -> None:
     assert items == [99, 0, 1, 2, 3, 4]
 
 
+class Confused:
+    """An iterator that is not asynchronous, and says that it was."""
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> int:
+        raise StopAsyncIteration
+
+
+def test_an_error_that_looks_like_the_end_is_an_error() -> None:
+    class Odd(Service):
+        @exposed
+        def items(self) -> Any:
+            return stream(Confused())
+
+    pair = connected_pair(server_root=Odd)
+    read = Read(pair.client.root.items())
+    settle(pair)
+    assert isinstance(read.over.error, RuntimeError)
+    assert "has raised StopAsyncIteration" in str(read.over.error)
+
+
 def test_items_that_are_longer_than_max_frame_fail_their_stream_and_no_other() -> None:
     class Long(Service):
         @exposed

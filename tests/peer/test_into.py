@@ -113,6 +113,16 @@ class Gone(Consumer):
         self.producers[0].stopProducing()
 
 
+class Cancels(Consumer):
+    """Cancels what writes to it, with each write."""
+
+    copying: Deferred[int]
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+        self.copying.cancel()
+
+
 def joined() -> tuple[Pair, Source]:
     source = Source()
     return connected_pair(server_root=source), source
@@ -170,6 +180,16 @@ def test_cancelling_it_leaves_the_source_and_the_consumer() -> None:
         assert isinstance(copied.error, CancelledError)
         assert consumer.producers == []
     assert source.ends == 2
+
+
+def test_a_consumer_may_cancel_it_within_a_write() -> None:
+    pair, source = joined()
+    consumer = Cancels()
+    consumer.copying = stream_into(pair.client.root.pieces(10**9), consumer)
+    copied = Outcome(consumer.copying)
+    settle(pair)
+    assert isinstance(copied.error, CancelledError)
+    assert (consumer.size, consumer.producers, source.ends) == (PIECE, [], 1)
 
 
 def test_an_error_comes_behind_what_was_written() -> None:

@@ -4,6 +4,7 @@ Streams of ours that a peer reads: what arrives, what waits, and how each ends, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,6 +73,12 @@ class Feed(Service):
         return self._made(kind, range(count), LookupError("no more paper"))
 
     @exposed
+    def hangs_up(self, kind: str) -> Any:
+        """Give items without an end, and close the connection within the third."""
+        closing = map(_hang_up_at_2, itertools.count(), itertools.repeat(current_call().connection))
+        return self._made(kind, closing)
+
+    @exposed
     def with_unsendable(self, kind: str) -> Any:
         return self._made(kind, [1, 2, pytest, 4])
 
@@ -108,6 +115,12 @@ class Feed(Service):
         async for number in numbers:
             total += number
         return total
+
+
+def _hang_up_at_2(number: int, connection: Any) -> int:
+    if number == 2:
+        connection.close()
+    return number
 
 
 class Read:
@@ -250,6 +263,19 @@ def test_an_item_that_cannot_be_sent_ends_the_stream_behind_those_before_it(kind
     assert isinstance(read.over.error, NotSendable)
     assert feed.ends[-1] == "finally"
     assert feed.ends.count("finally") == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_connection_that_is_closing_takes_no_more_of_a_source(kind: str) -> None:
+    pair, feed = feed_pair()
+    # it does not end until the peer has taken all
+    pair.server.transport.loseConnection = lambda: None  # type: ignore[union-attr,method-assign]
+    read = Read(pair.client.root.hangs_up(kind))
+    settle(pair)
+    assert feed.given < 100_000
+    assert feed.ends == ["closed", "finally"]
+    pair.lose()
+    assert isinstance(read.over.error, ConnectionLost)
 
 
 @pytest.mark.parametrize("kind", KINDS)

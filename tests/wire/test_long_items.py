@@ -11,15 +11,26 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.examples import examples
+from txremote.testing import connected_pair
 from txremote.wire.boxing import VALUE_HEAD
 from txremote.wire.brine import dump, dump_int
 from txremote.wire.consts import HANDLE_CREDIT, HANDLE_ITEMS
+from txremote.wire.decoder import MessageDecoder
 from txremote.wire.framing import FrameReader, compress_frame, frame
 from txremote.wire.limits import Limits
 from txremote.wire.long_items import LongItems
-from txremote.wire.messages import DIALECT_5, DIALECT_6, Dialect, request_head
+from txremote.wire.messages import (
+    DIALECT_5,
+    DIALECT_5_BOUND,
+    DIALECT_6,
+    DIALECT_6_BOUND,
+    Dialect,
+    open_envelope,
+    request_head,
+)
 
 LONG = bytes(range(256)) * 300
+LONG_ENOUGH = Limits(max_frame=1 << 22)
 
 
 def message(
@@ -30,9 +41,14 @@ def message(
     return dialect.request + dump_int(request) + head + VALUE_HEAD + dump((number, items))
 
 
-def read(stream: bytes, cuts: list[int], dialect: Dialect = DIALECT_6) -> list[Any]:
+def read(
+    stream: bytes,
+    cuts: list[int],
+    dialect: Dialect = DIALECT_6,
+    limits: Limits = LONG_ENOUGH,
+) -> list[Any]:
     """Read frames that come in parts, as a side that reads streams."""
-    reader = FrameReader(Limits(max_frame=1 << 22))
+    reader = FrameReader(limits)
     reader.items = dialect.request
     ends = [*sorted(cut % len(stream) for cut in cuts), len(stream)]
     found: list[Any] = []
@@ -90,14 +106,65 @@ def test_what_is_another_message_is_left_to_the_decoder(payload: bytes, cuts: An
     assert read(frame(payload), list(cuts)) == [payload]
 
 
+DIALECTS = [DIALECT_5, DIALECT_6, DIALECT_5_BOUND, DIALECT_6_BOUND]
+NUMBERS = st.sampled_from([0, 159, 160, -48, -49, 10**17, 10**18, 1 << 70])
+#: What is done to a byte: what tells kinds and lengths apart, and others.
+BYTES = st.sampled_from([0x00, 0x02, 0x0E, 0x0F, 0x10, 0x11, 0x14, 0x15, 0x16, 0x17, 0x50, 0xFF])
+
+
+@given(
+    dialect=st.sampled_from(DIALECTS),
+    count=st.sampled_from([1, 2, 4, 5, 255, 256]),
+    number=NUMBERS,
+    request=NUMBERS,
+    harm=st.none() | st.tuples(st.integers(0, 600), BYTES, st.integers(0, 1)),
+    limits=st.builds(
+        Limits,
+        max_items=st.sampled_from([3, 255, 256, 257, 2_000_000]),
+        max_depth=st.sampled_from([2, 3, 4, 100]),
+        max_int_digits=st.sampled_from([1, 3, 17, 18, 4300]),
+    ),
+    cuts=st.lists(st.integers(1, 140), max_size=5),
+)
+@settings(max_examples=examples(600), deadline=None)
+def test_whatever_is_cut_out_is_what_the_decoder_gives_within_its_limits(
+    dialect: Dialect,
+    count: int,
+    number: int,
+    request: int,
+    harm: tuple[int, int, int] | None,
+    limits: Limits,
+    cuts: list[int],
+) -> None:
+    data = bytearray(
+        message((LONG[: max(300, 66_000 // count)],) * count, number, request, dialect)
+    )
+    if harm is not None:
+        place, byte, instead = harm
+        data[place : place + instead] = bytes([byte])
+    payload = bytes(data)
+    (found,) = read(frame(payload), cuts, dialect, limits)
+    if type(found) is not LongItems:
+        assert found == payload
+        return
+    decoder = MessageDecoder(limits, connected_pair().client.tables)
+    kind, _number, pos, _sender = open_envelope(payload, dialect, decoder.uncounted)
+    decoded = decoder.arguments(payload, kind, pos)
+    assert decoded == (HANDLE_ITEMS, (found.number, found.items))
+    assert found.size == len(payload)
+
+
 def test_what_is_compressed_is_left_to_the_decoder() -> None:
     payload = message((bytes(100_000),))
     assert read(compress_frame(frame(payload)), [20]) == [payload]
 
 
-@pytest.mark.parametrize("limits", [Limits(max_items=1), Limits(max_depth=2)])
+LOW = [Limits(max_items=1), Limits(max_depth=2), Limits(max_int_digits=2)]
+
+
+@pytest.mark.parametrize("limits", LOW)
 def test_low_limits_are_the_decoders(limits: Limits) -> None:
-    payload = message((LONG, LONG))
+    payload = message((LONG, LONG), 300)
     reader = FrameReader(limits)
     reader.items = DIALECT_6.request
     assert list(reader.feed(frame(payload))) == [payload]

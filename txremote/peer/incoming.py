@@ -28,6 +28,7 @@ from txremote.refs.ports import Answer
 from txremote.refs.received import settled
 from txremote.wire.columns import unpacked
 from txremote.wire.consts import HANDLE_CREDIT, HANDLE_STREAM
+from txremote.wire.naming import class_name
 
 if TYPE_CHECKING:
     from txremote.peer.outgoing import Outgoing
@@ -61,6 +62,8 @@ class Pushed:
 
     def _failed(self, failure: Failure) -> None:
         error: Any = failure.value
+        if isinstance(error, StopAsyncIteration):  # it would look like the end of the items
+            error = RuntimeError(f"what the peer sends has raised {class_name(type(error))}")
         self._finish(error)
 
     def fail(self, error: BaseException) -> None:

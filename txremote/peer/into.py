@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from txremote.gate.threaded import BlockingCall
 from txremote.refs.awaiting import AwaitableDeferred, awaitable, succeeded
@@ -77,6 +77,8 @@ class _Copying:
                     return size
                 size += check_items(batch)
                 await sink.write(batch)
+                if self._is_cancelled():
+                    raise CancelledError
         except GIVEN_UP:
             if not sink.stopped:
                 raise
@@ -89,10 +91,14 @@ class _Copying:
     def _made(self, in_thread: InThread | None) -> Sink:
         sink = self._sink
         if is_consumer(sink):
-            return ConsumerSink(sink, self._stop)
+            return ConsumerSink(sink, self._stop, self._is_cancelled)
         if callable(getattr(sink, "drain", None)):
             return WriterSink(sink)
         return FileSink(sink, in_thread)
+
+    def _is_cancelled(self) -> bool:
+        """Tell whether this was cancelled within a write, which Twisted tells no coroutine."""
+        return self.running is not None and self.running.called
 
     def _stop(self) -> None:
         if self._waits and self.running is not None:

@@ -263,8 +263,8 @@ class Outgoing:
         return self._items > 0 and self._size > 0 and not self._connection.outbox.full
 
     async def _room(self) -> None:
-        """Wait until something may be sent."""
-        if self._left:
+        """Wait until something may be sent. CancelledError: nothing would arrive any more."""
+        if self._left or self._connection.state >= CLOSING:
             raise CancelledError
         while not self._may_send():
             self._waiting = Deferred()

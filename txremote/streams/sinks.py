@@ -48,15 +48,19 @@ class ConsumerSink:
     Args:
         consumer: It.
         stop: Called when it takes no more.
+        given_up: Tells whether nothing is to be written any more.
 
     Raises:
         RuntimeError: it has another producer.
     """
 
-    def __init__(self, consumer: Any, stop: Callable[[], object]) -> None:
+    def __init__(
+        self, consumer: Any, stop: Callable[[], object], given_up: Callable[[], bool]
+    ) -> None:
         self.stopped = False
         self._consumer = consumer
         self._stop = stop
+        self._given_up = given_up
         self._paused = False
         self._resumed: Deferred[None] | None = None
         consumer.registerProducer(self, True)
@@ -67,7 +71,7 @@ class ConsumerSink:
             if self._paused:
                 self._resumed = AwaitableDeferred()
                 await self._resumed
-            if self.stopped:
+            if self.stopped or self._given_up():
                 return
             self._consumer.write(item)
 

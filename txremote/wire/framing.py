@@ -32,7 +32,7 @@ from typing import Final, Protocol
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
-from txremote.wire.long_items import LEVELS, MOST_ITEMS, LongItems, Part, long_items
+from txremote.wire.long_items import DIGITS, LEVELS, MOST_ITEMS, LongItems, Part, long_items
 from txremote.wire.pages import joined
 from txremote.wire.slices import Steps, in_one_go
 
@@ -197,7 +197,8 @@ class FrameReader:
         self, parts: Sequence[Part], start: int, size: int, head: bytes
     ) -> LongItems | None:
         limits = self._limits
-        if limits.max_items < MOST_ITEMS or limits.max_depth < LEVELS:
+        enough = limits.max_items >= MOST_ITEMS and limits.max_int_digits >= DIGITS
+        if not enough or limits.max_depth < LEVELS:
             return None  # the decoder counts
         return long_items(parts, start, size, head)
 

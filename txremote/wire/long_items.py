@@ -25,9 +25,10 @@ _ITEMS: Final = request_head(HANDLE_ITEMS) + VALUE_HEAD + b"\x11"  # TAG_TUPLE_2
 # What stands before the first item is no longer than that.
 _HEAD: Final = 80
 
-#: A decoder whose limits allow as many items and levels has no other result.
+#: A decoder whose limits allow as many items, levels and digits has no other result.
 MOST_ITEMS: Final = 257
 LEVELS: Final = 4
+DIGITS: Final = 18
 
 #: A part of a message.
 Part = bytes | bytearray | memoryview
@@ -141,6 +142,6 @@ def _int_at(data: bytes, pos: int) -> tuple[int, int]:
         begin = pos + 2
         end = begin + data[pos + 1]
         text = data[begin:end]
-        if 0 < len(text) < 19 and text.isdigit():
+        if 0 < len(text) <= DIGITS and text.isdigit():
             return int(text), end
     return 0, 0
