@@ -7,6 +7,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 from tests.wire.extended import References
 from tests.wire.extended_values import canon
@@ -70,8 +71,8 @@ def encodings(value: Any) -> list[str]:
 
 
 def _in_slices(decoder: MessageDecoder, data: bytes, kind: int) -> object:
-    slices.SLICE = 3
-    return in_one_go(decoder.arguments_in_slices(data, kind, 0))
+    with mock.patch.object(slices, "SLICE", 3):
+        return in_one_go(decoder.arguments_in_slices(data, kind, 0))
 
 
 def _opened(data: bytes, dialect: Dialect | None, limits: Limits) -> object:
