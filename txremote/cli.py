@@ -1,9 +1,9 @@
 """
 The ``txremote`` command: the table of its commands, and its help.
 
-A command is a `Command` in a file of `txremote.commands`, and a word in `GROUPS`. Its file is
-imported when it is the one that is typed, or for the help of all. The exit statuses of all are in
-``docs/reference.rst``.
+A command is a `Command` in a file of `txremote.commands`, where it has its name in capitals, and a
+word in `GROUPS`. Its file is imported when it is the one that is typed, or for the help of all. The
+exit statuses of all are in ``docs/reference.rst``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 
 from txremote.commands.command import DONE, Command
 
-#: All commands, by what one wants to do, and their files. A new one is a word here.
+#: The commands by what they are for, each with its file. A new one is a word here.
 GROUPS: Final[dict[str, dict[str, str]]] = {
     "try": {"demo": "local", "call": "call", "shell": "prompts"},
     "serve": {

@@ -112,6 +112,7 @@ def test_rows_of_one_name_become_one_in_each_worker() -> None:
 def test_topics_that_threads_make_meanwhile_are_no_problem() -> None:
     """The set of all topics is not to be walked while it grows."""
     watch, kept, over = TopicWatch(), [], threading.Event()
+    first = Topic("made before")
 
     def make() -> None:
         while not over.is_set():
@@ -123,7 +124,7 @@ def test_topics_that_threads_make_meanwhile_are_no_problem() -> None:
     thread.start()
     try:
         for _ in range(20):
-            watch.rows()
+            assert first.name in {row.name for row in watch.rows()}
     finally:
         over.set()
         thread.join()

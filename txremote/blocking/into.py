@@ -14,7 +14,7 @@ def stream_into(source: Iterable[Any], sink: Any) -> int:
     Write the items of a peer's stream, which are bytes, to a binary file. Blocks.
 
     Args:
-        source: A netref of a stream, or what a call has given that returns one.
+        source: A netref of a stream, such as the result of a call that gives one.
         sink: The file, or another object with its ``write``. It is not closed.
 
     Returns:
