@@ -39,7 +39,7 @@ from txremote.wire.messages import Dialect, dialect_named
 
 T = TypeVar("T")
 
-# Turns that `Pair.result` takes at most for what goes on by itself, such as a stream's next items.
+# Most turns of `Pair.result`, in which the next items of a stream are sent, say.
 _MOST_TURNS: Final = 10_000
 
 
@@ -167,8 +167,8 @@ class Pair:
 
     def result(self, deferred: Deferred[T]) -> T:
         """
-        Pump, with the turns that are due without any time going by, and return what a Deferred
-        fired with.
+        Pump, run the calls of the clock that are due by now, and return what a Deferred fired
+        with.
 
         Raises:
             AssertionError: it has not fired.

@@ -99,11 +99,11 @@ class Feed:
         return data
 
     async def aclose(self) -> None:
-        """Stop the producer, and drop what it has written."""
+        """Do as `stop`, as asynchronous iterators are closed."""
         self.stop()
 
     def stop(self) -> None:
-        """Do as `aclose`, at once."""
+        """Stop the producer, and drop what it has written."""
         self._body = None
         self._chunks.clear()
         self._over = True
