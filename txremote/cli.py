@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -101,6 +102,8 @@ class _Version(argparse.Action):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command, of the process's own words if there are no others; return its exit status."""
     words = sys.argv[1:] if argv is None else argv
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what a server says may not be of its encoding
+        sys.stdout.reconfigure(errors="backslashreplace")
     # What is imported is no garbage, and to look for some takes a tenth of the time.
     collects = gc.isenabled()
     gc.disable()

@@ -61,6 +61,14 @@ SERVICE = textwrap.dedent(
                 yield self.exposed_room
 
         @exposed
+        def floors(self) -> Iterator[int]:
+            yield from (1, 2)
+
+        @exposed
+        def menu(self):
+            return "\u8cfc \u00e9"
+
+        @exposed
         def nothing(self):
             pass
 
@@ -153,6 +161,10 @@ class TestStream:
         lines = "1\n<the [2Jkitchen>\n2\n<the [2Jkitchen>\n"
         assert call("rooms", "3") == (1, lines, "ValueError: no such room\n")
 
+    def test_a_method_without_arguments_gives_a_stream_too(self, call):
+        """What is annotated is called by its name."""
+        assert call("floors") == (0, "1\n2\n", "")
+
     def test_a_reader_that_has_seen_enough_ends_it(self, server):
         """As head does: nothing is complained of."""
         words = [script("txremote"), "call", server.endpoint, "rooms", "0"]
@@ -166,6 +178,27 @@ class TestStream:
             command.wait_for("'a dragon!'")
             command.signal(signal.SIGINT)
             assert command.finish() == 130
+
+
+class TestOutput:
+    @pytest.mark.parametrize(
+        ("words", "shell", "expected"),
+        [
+            ("menu", "PYTHONIOENCODING=ascii {}", (0, "'\\u8cfc \\xe9'\n", "")),
+            ("menu", "{} >&-", (0, "", "")),
+            (
+                "floors",
+                "{} >/dev/full",
+                (1, "", "txremote: cannot print what has come: No space left on device\n"),
+            ),
+            ("divide 1 0", "{} 2>&1 >/dev/null | true; exit ${{PIPESTATUS[0]}}", (1, "", "")),
+        ],
+        ids=["in another encoding", "nowhere", "on a full disk", "an error, to nobody"],
+    )
+    def test_the_status_tells_wherever_the_output_goes(self, server, words, shell, expected):
+        """And there is no traceback."""
+        words = [script("txremote"), "call", server.endpoint, *words.split()]
+        assert run("bash", "-c", shell.format(shlex.join(words))) == expected
 
 
 class TestError:

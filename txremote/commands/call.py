@@ -5,8 +5,8 @@ A result is printed; of a stream each item is, a line each, as it comes, and so 
 topic that is subscribed to. Those are waited for until the stream ends, or Ctrl-C.
 
 It connects as a script does, which begins sooner than a reactor, but for names of servers that
-only a reactor can follow. Exit status: 0 done, 1 the remote call raised, 2 it could not be made,
-or was not answered.
+only a reactor can follow. Exit status: 0 done, 1 the remote call raised, or what came cannot be
+printed, 2 it could not be made, or was not answered.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -76,8 +76,8 @@ def _run(options: argparse.Namespace) -> int:
         server = server_of(options)
         if scripts_know(server.name):
             return _tell(_call_in_script(server, call), options)
-    except BrokenPipeError:
-        return _seen_enough()
+    except NotPrinted as problem:
+        return _without_output(problem)
     except NotReached as problem:
         complain(str(problem))
         return NOT_MADE
@@ -156,32 +156,54 @@ async def _call_once(
         if outcome.stream is not None:
             outcome = await _print_items(outcome.stream)
         return _tell(outcome, options)
-    except BrokenPipeError:
-        return _seen_enough()
+    except NotPrinted as problem:
+        return _without_output(problem)
     except CancelledError:  # Ctrl-C
         return INTERRUPTED
 
 
 def _tell(outcome: Outcome, options: argparse.Namespace) -> int:
     """Print how a call has ended, and return the exit status."""
-    if outcome.error is not None:
-        _print_error(outcome.error, options)
-    elif outcome.status != DONE:
-        complain(outcome.text)
-    elif outcome.stream is None:
+    with suppress(OSError):  # nobody reads standard error: the status says it all the same
+        if outcome.error is not None:
+            _print_error(outcome.error, options)
+        elif outcome.status != DONE:
+            complain(outcome.text)
+    if outcome.status == DONE and outcome.stream is None:
         _print(outcome.text)
     return outcome.status
 
 
+class NotPrinted(Exception):
+    """
+    Standard output has not taken a line.
+
+    Attributes:
+        seen_enough: Whether its reader, ``head`` say, has gone.
+    """
+
+    def __init__(self, problem: OSError) -> None:
+        super().__init__(f"cannot print what has come: {problem.strerror}")
+        self.seen_enough = isinstance(problem, BrokenPipeError)
+
+
 def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    if not sys.stdout:  # it is closed; as print() does
+        return
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError as problem:
+        raise NotPrinted(problem) from None
 
 
-def _seen_enough() -> int:
-    """Return the exit status where the reader of standard output, ``head`` say, has gone."""
+def _without_output(problem: NotPrinted) -> int:
+    """Return the exit status where standard output takes no more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it at the end
-    return DONE
+    if problem.seen_enough:
+        return DONE
+    complain(str(problem))
+    return FAILED
 
 
 async def _outcome(connection: Connection, call: Call) -> Outcome:
@@ -230,7 +252,7 @@ async def _result(connection: Connection, path: RemotePath, call: Call) -> Any:
     if isinstance(result, RemoteReference):
         methods = await connection.request(HANDLE_INSPECT, result._pack)
         if any(name == "__call__" for name, _doc in methods):
-            return await result()
+            return await path()  # by its name: an annotated method gives a stream
     return result
 
 
