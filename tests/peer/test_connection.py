@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from typing import Any
 
@@ -35,6 +36,7 @@ from txremote import (
     repr_remote,
 )
 from txremote.peer.connection import is_local
+from txremote.peer.outbound import OutboundCalls
 from txremote.testing import Pair, connected_pair
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
@@ -561,3 +563,39 @@ def test_a_peer_that_has_only_come_makes_nothing_that_it_does_not_use() -> None:
     assert isinstance(asked.error, ConnectionLost)
     with pytest.raises(AttributeError, match="'Connection' object has no attribute 'nothing'"):
         connection.nothing  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("part", ["outbound", "view"])
+def test_two_threads_that_use_a_part_first_use_the_same(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else both would count their calls from 0, and one be given the other's answers."""
+    connection = RawPeer().connection
+    found: list[Any] = []
+    both = threading.Event()
+    threads = [
+        threading.Thread(target=lambda: found.append(getattr(connection, part))) for _ in range(2)
+    ]
+
+    def makes(make: Any) -> Any:
+        begun: list[None] = []
+
+        def made(*args: Any, **options: Any) -> Any:
+            begun.append(None)
+            if len(begun) == 2:
+                both.set()
+            elif not threads[1].ident:
+                threads[1].start()
+                both.wait(0.1)  # for a second one, which is not to come
+            return make(*args, **options)
+
+        return made
+
+    monkeypatch.setattr("txremote.peer.connection.OutboundCalls", makes(OutboundCalls))
+    connection.executor.make_view = makes(lambda _connection: object())
+    threads[0].start()
+    for thread in threads:
+        thread.join()
+    first, second = found
+    assert first is second is getattr(connection, part)
+    assert connection.outbound.pending is connection.calls

@@ -304,7 +304,7 @@ def _waits_for(connection: Connection) -> str:
         return "the peer reads its answers"
     if inbound.ledger.running or inbound.depending:
         return "its calls"
-    return "an answer of the peer" if len(connection.outbound.pending) else ""
+    return "an answer of the peer" if len(connection.calls) else ""
 
 
 def _pool(pool: Any) -> PoolRow:

@@ -57,6 +57,7 @@ from txremote.refs.awaiting import succeeded
 from txremote.refs.ports import Answer
 from txremote.refs.reading import IncomingStream
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
+from txremote.refs.threadguard import making
 from txremote.wire.consts import (
     FEATURE_GRAPHS,
     HANDLE_GETROOT,
@@ -75,7 +76,6 @@ if TYPE_CHECKING:  # it comes with the extra tls
 T = TypeVar("T")
 
 _NO_FEATURES: Final[frozenset[str]] = frozenset()  # Python makes another each time
-
 # Peers know much the same, and each set of names takes 200 bytes.
 _seen: dict[frozenset[str], frozenset[str]] = {}
 
@@ -251,7 +251,10 @@ class Connection(protocol.Protocol):
 
     @property
     def outbound(self) -> OutboundCalls:
-        """This side's requests, without a check of the thread. Made when it is used first."""
+        """
+        This side's requests, without a check of the thread. Made when it is used first, in any
+        thread.
+        """
         return self._outbound or self._begin_calls()
 
     @outbound.setter
@@ -259,16 +262,20 @@ class Connection(protocol.Protocol):
         self._outbound = traced
 
     def _begin_calls(self) -> OutboundCalls:
-        self._outbound = outbound = OutboundCalls(
-            self,
-            config=self.config,
-            tables=self._tables,
-            outbox=self.outbox,
-            executor=self.executor,
-            clock=self._clock,
-        )
-        self._messages.calls = self._receiver.calls = outbound.pending
-        return outbound
+        with making:  # the answers to the calls of another one would be taken for this one's
+            if self._outbound is None:
+                outbound = OutboundCalls(
+                    self,
+                    config=self.config,
+                    tables=self._tables,
+                    outbox=self.outbox,
+                    executor=self.executor,
+                    clock=self._clock,
+                )
+                # first, for others use it as soon as it is there
+                self._messages.calls = self._receiver.calls = outbound.pending
+                self._outbound = outbound
+            return self._outbound
 
     @property
     def closing(self) -> Closing:
@@ -435,7 +442,9 @@ class Connection(protocol.Protocol):
         waiting on it is refused.
         """
         if self._view is None:
-            self._view = self.executor.make_view(self)
+            with making:
+                if self._view is None:
+                    self._view = self.executor.make_view(self)
         return self._view
 
     # -- for users
@@ -547,9 +556,11 @@ class Connection(protocol.Protocol):
         return outbound.call(reference, names, args, kwargs, deadline)
 
     def streams_begun(self) -> Streams:
-        """Return its streams, in which there may be none yet."""
+        """Return its streams, in which there may be none yet. Any thread."""
         if self.streams is None:
-            self.streams = Streams(self)
+            with making:
+                if self.streams is None:
+                    self.streams = Streams(self)
         return self.streams
 
     def read_streams(self, begin: bool) -> None:
@@ -565,9 +576,11 @@ class Connection(protocol.Protocol):
         return self.streams_begun().open(reference, keeps)
 
     def subscriptions_begun(self) -> Subscriptions:
-        """Return its subscriptions, of which there may be none yet."""
+        """Return its subscriptions, of which there may be none yet. Any thread."""
         if self.subscriptions is None:
-            self.subscriptions = Subscriptions(self)
+            with making:
+                if self.subscriptions is None:
+                    self.subscriptions = Subscriptions(self)
         return self.subscriptions
 
     @property

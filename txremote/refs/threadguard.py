@@ -19,6 +19,10 @@ from txremote.errors import WouldBlockReactor, WrongThread
 from txremote.refs.clock import EventLoop
 from txremote.refs.reactorthread import is_in_reactor, may_call_here, runs_asyncio_alone
 
+#: Held while a part of a connection is made that several threads may be the first to use.
+#: Reentrant: garbage collection may run a __del__ in the middle.
+making = threading.RLock()
+
 # Only a call deeper than this many frames pays for the check of what is left.
 _DEEP = 300
 
