@@ -343,8 +343,8 @@ class ConnectionConfig:
     max_held: int = _bytes(
         1024 * _MIB,
         "Most bytes that all connections of a listener may hold together: data for peers that "
-        "do not read, calls that run or wait, messages that are not complete. Over it, the "
-        "connection that holds most is closed.",
+        "do not read, calls that run or wait, messages that are not complete, items of streams "
+        "that wait to be read. Over it, the connection that holds most is closed.",
     )
     max_held_per_address: int = _bytes(
         192 * _MIB,

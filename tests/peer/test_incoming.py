@@ -11,6 +11,7 @@ import pytest
 from tests.peer.test_outgoing import Read, feed_pair, pairs_are_lost, settle
 from txremote import RemoteProtocolError, Service, exposed, stream, value
 from txremote.peer import incoming
+from txremote.peer.memory_budget import LITTLE, MemoryBudget, MemoryShare
 from txremote.peer.references import Promised
 from txremote.testing import connected_pair
 from txremote.wire.consts import HANDLE_CREDIT, HANDLE_ITEMS
@@ -173,3 +174,58 @@ def test_values_in_a_stream_are_the_readers_own() -> None:
     read = Read(pair.client.root.lists())
     settle(pair)
     assert read.items == [[0], [1], [2]]
+
+
+class Holder(Service):
+    """Has a stream of its peer's, and has not read it yet."""
+
+    stream: Any
+
+    @exposed
+    def hold(self, stream: Any) -> None:
+        self.stream = stream
+
+
+def held_by_a_listener(most: int) -> tuple[Any, Any, MemoryBudget]:
+    """Return a pair, what its server has begun to read, and the budget that counts that."""
+    holder = Holder()
+    pair = connected_pair(server_root=holder)
+    budget = MemoryBudget(most, most)
+    pair.server.share(budget, "here")
+    pair.result(pair.client.root.hold(stream(bytes(20_000) for _ in range(1000))))
+    reading = pair.server.open_stream(holder.stream, False)
+    settle(pair)
+    return pair, reading, budget
+
+
+def test_items_that_wait_to_be_read_are_counted_with_what_a_listener_holds() -> None:
+    pair, reading, budget = held_by_a_listener(100 << 20)
+    assert incoming.MOST_BYTES <= budget._total < 2 * incoming.MOST_BYTES
+    while reading.take():
+        pass
+    assert budget._total == 0
+    settle(pair)
+    assert budget._total >= incoming.MOST_BYTES // 2
+    reading.leave()
+    settle(pair)
+    assert budget._total == 0
+
+
+def test_items_that_wait_behind_the_end_are_let_go_with_their_loop() -> None:
+    pair, reading, budget = held_by_a_listener(100 << 20)
+    reading.fail(LookupError())
+    assert budget._total
+    reading.leave()
+    settle(pair)
+    assert budget._total == 0
+    with pytest.raises(LookupError):
+        reading.take()
+
+
+def test_more_unread_items_than_a_listener_may_hold_close_the_greediest() -> None:
+    pair, _reading, budget = held_by_a_listener(100 << 20)
+    budget._most = incoming.MOST_BYTES
+    MemoryShare(budget, "there", pair.client).set_unfinished(LITTLE)
+    settle(pair)
+    assert "option max_held" in pair.server.why_ended
+    assert budget._total == LITTLE

@@ -112,8 +112,11 @@ class Pushed:
             self._waiting = None
 
     def leave(self) -> None:
-        """Leave it, if it has not ended: the peer closes it. Any thread, a finalizer too."""
-        if self._end is None:
+        """
+        Leave it: the peer closes it, if it has not ended, and what has come is dropped. Any
+        thread, a finalizer too.
+        """
+        if self._end is None or (self._queue and not self._connection.closed):
             # not at once: the garbage collector may have come here, in the middle of anything
             self._connection.executor.soon(self.leave_now)
 
@@ -171,6 +174,7 @@ class Incoming(Pushed):
         self._received += len(items)
         taken: Any = settled(items) if has_values and not self._keeps else items
         self._queue.append((taken, size))
+        self._streams.count_unread(size)
         self._wake()
 
     def _ended(self, sent: object) -> None:
@@ -195,11 +199,17 @@ class Incoming(Pushed):
             return self._none_left()
         items: tuple[Any, ...]
         items, size = self._queue.popleft()
+        self._streams.count_unread(-size)
         self._owed_items += len(items)
         self._owed_size += size
         if 2 * self._owed_items >= MOST_ITEMS or 2 * self._owed_size >= self.window:
             self._give_credit()
         return items
+
+    def leave_now(self) -> None:
+        """Leave it, as `leave` does. In the connection's context."""
+        self._streams.count_unread(-sum(size for _items, size in self._queue))
+        super().leave_now()
 
     def _give_credit(self) -> None:
         if self._end is not None:
@@ -256,6 +266,12 @@ class Streams:
             self._windows -= incoming.window
             if not self.incoming:
                 self.connection.read_streams(False)
+
+    def count_unread(self, size: int) -> None:
+        """Count so many bytes of items that wait to be read, or less, with a listener's others."""
+        share = self.connection.outbox.share
+        if share is not None:
+            share.change_unread(size)
 
     def receive(self, args: object, size: int) -> None:
         """Take in ITEMS. Those of a stream that was left are dropped."""

@@ -1,9 +1,10 @@
 """
 The memory that the connections of a listener hold together, in bytes.
 
-Each connection has limits of its own, but there may be thousands, many of one address. Three
+Each connection has limits of its own, but there may be thousands, many of one address. Four
 things are counted for all: bytes that wait for peers that do not read, bytes of calls that
-run or wait, and bytes of incomplete messages. The first two are counted for each address too.
+run or wait, bytes of incomplete messages, and of items of the peers' streams that nobody has read
+yet. The first two are counted for each address too.
 
 Over a limit the connection that holds most is closed (of that address, if it is the
 address's limit), which may be another than the one that has just grown. A connection that
@@ -32,9 +33,12 @@ class Holder(Protocol):
 
 
 class MemoryShare:
-    """The bytes that one connection holds; ``unfinished`` are those of incomplete messages."""
+    """
+    The bytes that one connection holds; ``unfinished`` are those of incomplete messages, and
+    ``unread`` those of streams' items.
+    """
 
-    __slots__ = ("_budget", "_ended", "_holder", "held", "host", "unfinished")
+    __slots__ = ("_budget", "_ended", "_holder", "held", "host", "unfinished", "unread")
 
     def __init__(self, budget: MemoryBudget, host: Hashable, holder: Holder) -> None:
         self._budget = budget
@@ -43,6 +47,7 @@ class MemoryShare:
         self.host = host
         self.held = 0
         self.unfinished = 0
+        self.unread = 0
 
     def change(self, size: int) -> None:
         """Count so many bytes more, or less."""
@@ -56,16 +61,27 @@ class MemoryShare:
             before, self.unfinished = self.unfinished, size
             self._budget.changed(self, size - before, 0)
 
+    def change_unread(self, size: int) -> None:
+        """Count so many bytes of streams' items more, or less."""
+        if not self._ended:
+            self.unread += size
+            self._budget.changed(self, size, 0)
+
+    @property
+    def all(self) -> int:
+        """How many bytes it holds in all."""
+        return self.held + self.unfinished + self.unread
+
     def room(self) -> tuple[int, str] | None:
         """Return how long a message may be and why; None for the connection's own limits."""
         return self._budget.room(self)
 
     def end(self) -> None:
         """Hold nothing any more: the connection has ended."""
-        held, unfinished = self.held, self.unfinished
-        self.held = self.unfinished = 0
+        held, in_all = self.held, self.all
+        self.held = self.unfinished = self.unread = 0
         self._ended = True
-        self._budget.changed(self, -held - unfinished, -held)
+        self._budget.changed(self, -in_all, -held)
 
     def close(self, why: str) -> None:
         """Close the connection."""
@@ -91,7 +107,7 @@ class MemoryBudget:
             self._by_host[share.host] = held
         else:
             self._by_host.pop(share.host, None)
-        if share.held or share.unfinished:
+        if share.held or share.unfinished or share.unread:
             self._shares[share] = None
         else:
             self._shares.pop(share, None)
@@ -120,10 +136,10 @@ class MemoryBudget:
             greediest.close(f"{why}, and this one most (option max_held_per_address)")
 
     def _relieve(self) -> None:
-        every = sorted(self._shares, key=lambda one: one.held + one.unfinished)
+        every = sorted(self._shares, key=lambda one: one.all)
         while self._total > self._most:
             greediest = every.pop()
-            if self._total - greediest.held - greediest.unfinished < LITTLE:
+            if self._total - greediest.all < LITTLE:
                 return
             why = f"connections of this listener hold {self._total} bytes"
             greediest.close(f"{why}, and this one most (option max_held)")
