@@ -190,6 +190,9 @@ def test_a_writer_of_asyncio_s_whose_reader_is_slow_stops_the_owner(
             with pytest.raises(asyncio.CancelledError):
                 await copying
             await aio_until(lambda: source.ends == 4)
+            with pytest.raises(asyncio.CancelledError):
+                await aio.stream_into(conn.root.pieces(10**9), Ended())
+            await aio_until(lambda: source.ends == 5)
             writer.transport.abort()
         sink.close()
         await sink.wait_closed()
@@ -209,6 +212,13 @@ class Full:
     async def drain(self) -> None:
         self.asked.set()
         await asyncio.Event().wait()
+
+
+class Ended(Full):
+    """A writer whose task was cancelled, as at the end of a loop."""
+
+    async def drain(self) -> None:
+        raise asyncio.CancelledError
 
 
 async def _awaited(asked: Any, writer: Any) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -113,34 +113,12 @@ class WriterSink:
             if self._is_closing():  # then asyncio drops what is written, and logs each
                 break
             self._writer.write(item)
-        await _of_loop(self._writer.drain())
+        await Deferred.fromFuture(asyncio.ensure_future(self._writer.drain()))
         if self._is_closing():
             raise ConnectionResetError("the writer was closed before all of a stream was written")
 
     def end(self) -> None:
         """Do nothing: it is its owner's."""
-
-
-def _of_loop(steps: Coroutine[Any, Any, None]) -> Deferred[None]:
-    """Return a Deferred of a coroutine of asyncio's: this may be awaited by one of Twisted's."""
-    task = asyncio.ensure_future(steps)
-
-    def give_up(_found: Deferred[None]) -> None:
-        task.cancel()
-
-    found: Deferred[None] = AwaitableDeferred(give_up)
-
-    def done(task: asyncio.Task[None]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if found.called:
-            return
-        if error is not None:
-            found.errback(error)
-        else:
-            found.callback(None)
-
-    task.add_done_callback(done)
-    return found
 
 
 class FileSink:
