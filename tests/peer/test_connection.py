@@ -35,6 +35,7 @@ from txremote import (
     len_remote,
     repr_remote,
 )
+from txremote.peer.closing import Closing
 from txremote.peer.connection import is_local
 from txremote.peer.outbound import OutboundCalls
 from txremote.testing import Pair, connected_pair
@@ -565,11 +566,14 @@ def test_a_peer_that_has_only_come_makes_nothing_that_it_does_not_use() -> None:
         connection.nothing  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("part", ["outbound", "view"])
+@pytest.mark.parametrize("part", ["outbound", "view", "closing"])
 def test_two_threads_that_use_a_part_first_use_the_same(
     part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else both would count their calls from 0, and one be given the other's answers."""
+    """
+    Else both would count their calls from 0, and one be given the other's answers; or one would
+    watch for an end that the other has.
+    """
     connection = RawPeer().connection
     found: list[Any] = []
     both = threading.Event()
@@ -592,6 +596,7 @@ def test_two_threads_that_use_a_part_first_use_the_same(
         return made
 
     monkeypatch.setattr("txremote.peer.connection.OutboundCalls", makes(OutboundCalls))
+    monkeypatch.setattr("txremote.peer.connection.Closing", makes(Closing))
     connection.executor.make_view = makes(lambda _connection: object())
     threads[0].start()
     for thread in threads:

@@ -35,7 +35,7 @@ async def listen(reactor: Any) -> int:
 
 class Hashing:
     """
-    What has come of a file.
+    The bytes of a file that have come.
 
     Args:
         slow: How many bytes a reader takes at 1 MiB/s. It takes all others as they come.

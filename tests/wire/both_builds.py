@@ -1,5 +1,6 @@
 """
-What both builds are asked, as texts that are equal only where they do the same; not a test file.
+The questions to both builds, and answers as texts that are equal only where both do the same; not
+a test file.
 """
 
 from __future__ import annotations

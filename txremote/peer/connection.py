@@ -76,6 +76,7 @@ if TYPE_CHECKING:  # it comes with the extra tls
 T = TypeVar("T")
 
 _NO_FEATURES: Final[frozenset[str]] = frozenset()  # Python makes another each time
+
 # Peers know much the same, and each set of names takes 200 bytes.
 _seen: dict[frozenset[str], frozenset[str]] = {}
 
@@ -279,11 +280,13 @@ class Connection(protocol.Protocol):
 
     @property
     def closing(self) -> Closing:
-        """How it ends. Made when it is used first."""
+        """How it ends. Made when it is used first, in any thread."""
         if self._closing is None:
-            self._closing = Closing(
-                self, outbox=self.outbox, inbound=self.inbound, clock=self._clock
-            )
+            with making:  # those who watch another one would never hear of the end
+                if self._closing is None:
+                    self._closing = Closing(
+                        self, outbox=self.outbox, inbound=self.inbound, clock=self._clock
+                    )
         return self._closing
 
     def make_imports(self) -> ImportTable:
