@@ -30,7 +30,7 @@ from twisted.internet.stdio import StandardIO
 from twisted.internet.task import deferLater, react
 from twisted.protocols.basic import LineOnlyReceiver
 
-from txremote import ConnectionLost, RemoteClient, Service, Topic, exposed
+from txremote import ConnectionLost, RemoteClient, ServerStopping, Service, Topic, exposed
 
 #: Joins the topics of several machines; without one the workers of this machine are joined.
 REDIS = os.environ.get("CHAT_REDIS")
@@ -87,7 +87,7 @@ async def hear(reactor, client, room):
             print(f"* in the {room}", flush=True)
             async for event in events:
                 show(*event)
-        except ConnectionLost:
+        except (ConnectionLost, ServerStopping):
             print("! lost; going on at another", flush=True)
         await deferLater(reactor, 0.1)
 

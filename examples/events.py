@@ -17,7 +17,7 @@ import sys
 
 from twisted.internet.task import react
 
-from txremote import ConnectionLost, Service, Topic, connect, exposed
+from txremote import ConnectionLost, ServerStopping, Service, Topic, connect, exposed
 
 
 class Feed(Service):
@@ -54,7 +54,7 @@ async def main(reactor, endpoint, command, *words):
     else:
         try:
             await watch(conn, int(words[0]) if words else 0)
-        except ConnectionLost:
+        except (ConnectionLost, ServerStopping):
             print("the feed has gone")
     await conn.close()
 

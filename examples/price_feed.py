@@ -27,7 +27,7 @@ import sys
 
 from twisted.internet.task import deferLater, react
 
-from txremote import ConnectionLost, RemoteClient, Service, Topic, exposed
+from txremote import ConnectionLost, RemoteClient, ServerStopping, Service, Topic, exposed
 
 #: Joins the topics of several machines; without one the workers of this machine are joined.
 REDIS = os.environ.get("PRICES_REDIS")
@@ -66,7 +66,7 @@ async def watch(reactor, client, names):
             print("watching", flush=True)
             async for name, cents in prices:
                 print(f"{name} {cents / 100:.2f}", flush=True)
-        except ConnectionLost:
+        except (ConnectionLost, ServerStopping):
             print("lost; watching at another", flush=True)
         await deferLater(reactor, 0.1)  # the last price of each name comes again then
 

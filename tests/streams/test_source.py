@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
+from threading import get_ident
 from typing import Any
 
 import pytest
+import pytest_twisted
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 
 from tests.peer.pairs import Outcome
 from tests.streams.test_feed import Push
@@ -83,6 +86,23 @@ def test_a_producer_whose_stream_nobody_has_any_more_is_stopped() -> None:
     assert read.told == []
     assert Outcome(Deferred.fromCoroutine(source.aclose())).value is None
     assert read.told == ["stop"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_it_is_stopped_in_its_reactor_s_thread_whichever_let_go_of_it() -> None:
+    stopped_in: Deferred[int] = Deferred()
+
+    class Producer:
+        def pauseProducing(self) -> None: ...
+
+        def resumeProducing(self) -> None: ...
+
+        def stopProducing(self) -> None:
+            stopped_in.callback(get_ident())
+
+    held = [stream(Producer())]
+    await deferToThread(held.clear)
+    assert await stopped_in == get_ident()
 
 
 def test_its_name_on_the_wire_is_that_of_the_package() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from itertools import islice
 from typing import Any, Final, Protocol
 
 from twisted.internet.defer import CancelledError, succeed
@@ -28,6 +29,10 @@ GIVEN_UP: Final = (asyncio.CancelledError, CancelledError, GeneratorExit)
 
 #: The classes whose items are pushed, and the extension that a peer has which pushes them.
 PUSHED: Final = {STREAM_CLASS: FEATURE_STREAMS, SUBSCRIPTION_CLASS: FEATURE_TOPICS}
+
+
+#: How many items `Items.batch` gives at most.
+MOST_OF_A_BATCH: Final = 1000
 
 
 class IncomingStream(Protocol):
@@ -103,12 +108,15 @@ class Items:
         raise StopAsyncIteration
 
     async def batch(self) -> list[Any]:
-        """Return the next items, as many as are here; none at the end."""
+        """Return the next items, as many as are here, up to `MOST_OF_A_BATCH`; none at the end."""
         try:
             first = await anext(self)
         except StopAsyncIteration:
             return []
-        return [first, *self._items]
+        return [
+            first,
+            *islice(self._items, MOST_OF_A_BATCH - 1),
+        ]  # one of this side's may be endless
 
     async def _fetch(self) -> None:
         """Have a batch in ``_items``, and none at the end."""

@@ -8,10 +8,12 @@ any other: RPyC asks for an item, or some, and gets them. It is read once, by on
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import AsyncIterator, Iterator
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
+from txremote.refs.reactorthread import in_reactor
 from txremote.streams.chunks import FileChunks, may_wait
 from txremote.streams.feed import Feed, feed_of, is_producer
 
@@ -129,8 +131,10 @@ class Stream:
 
     def __del__(self) -> None:
         # A generator and a file end when nobody has them any more; a producer would stay paused.
+        # The collector may run in any thread, and a producer is for its reactor's.
         if self.consumer is not None and not self._taken:
-            self.consumer.stop()
+            reactor: Any = sys.modules.get("twisted.internet.reactor")
+            in_reactor(reactor, self.consumer.stop)
 
     def __repr__(self) -> str:
         return f"<Stream of {'nothing yet' if self._source is None else repr(self._source)}>"
