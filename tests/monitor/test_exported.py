@@ -29,7 +29,7 @@ class Silent(metaclass=Hostile):
 def table(*objects: object) -> ExportTable:
     made = ExportTable(10_000_000)
     for each in objects:
-        made.box(each)
+        made.hand_out(each)
     return made
 
 
@@ -48,7 +48,7 @@ def test_growth_is_that_of_the_last_minute() -> None:
     counted, held = ExportedObjects(Clock()), table()
     for step in range(0, 181, 5):
         for _ in range(10):
-            held.box(Shelf())
+            held.hand_out(Shelf())
         counted.remember(float(step), [held])
     (row,) = counted.rows(180.0, [held])
     assert row.count == 370

@@ -7,6 +7,9 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from collections import Counter
+from functools import partial
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -23,6 +26,7 @@ from tests.peer.pairs import (
     RawPeer,
     Wire,
     make_stock,
+    request_payload,
 )
 from txremote import (
     AsyncResultTimeout,
@@ -35,10 +39,17 @@ from txremote import (
     len_remote,
     repr_remote,
 )
+from txremote.config import DEFAULT_CONFIG
+from txremote.gate.access import AccessPolicy
 from txremote.peer.closing import Closing
-from txremote.peer.connection import is_local
+from txremote.peer.connection import Connection, is_local
+from txremote.peer.exports import ClassNumbers
+from txremote.peer.immediate import ImmediateExecutor
+from txremote.peer.imports import ReleaseSweeper
+from txremote.peer.memory_budget import MemoryBudget
 from txremote.peer.outbound import OutboundCalls
-from txremote.testing import Pair, connected_pair
+from txremote.service import VoidService
+from txremote.testing import MemoryTransport, Pair, connected_pair
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
     HANDLE_DESCRIBE,
@@ -604,3 +615,55 @@ def test_two_threads_that_use_a_part_first_use_the_same(
     first, second = found
     assert first is second is getattr(connection, part)
     assert connection.outbound.pending is connection.calls
+
+
+#: What each client of a listener takes, as long as it has fetched the root and nothing else. The
+#: method is ``dataReceived``.
+PARTS_OF_AN_IDLE_CONNECTION = """
+Connection Receiver FrameReader MessageReader MessageDecoder Outbox Answers InboundCalls CallLedger
+CurrentCall Variables ReferenceTables ExportTable Export ConnectionTimeouts MemoryShare method
+""".split()
+
+
+def owned(connection: Connection, other: Connection) -> Counter[str]:
+    """Return the types of what is held by one connection and not by another of its listener."""
+    kept_out = (type, ModuleType, FunctionType, type(connection.transport))
+
+    def held(root: object) -> dict[int, object]:
+        found = {id(root): root}
+        new = [root]
+        while new:
+            for each in gc.get_referents(new.pop()):
+                if id(each) not in found and not isinstance(each, kept_out):
+                    found[id(each)] = each
+                    new.append(each)
+        return found
+
+    elsewhere = held(other)
+    return Counter(
+        type(each).__name__ for key, each in held(connection).items() if key not in elsewhere
+    )
+
+
+def test_a_peer_that_is_idle_holds_few_objects_and_no_container() -> None:
+    clock = Clock()
+    make = partial(
+        Connection,
+        VoidService(),
+        executor=ImmediateExecutor(clock),
+        policy=AccessPolicy(DEFAULT_CONFIG),
+        classes=ClassNumbers(),
+        clock=clock,
+        sweeper=ReleaseSweeper(clock),
+    )
+    budget = MemoryBudget(10**6, 10**6)
+    one, another = make(), make()
+    for connection in (one, another):
+        connection.share(budget, "127.0.0.1")
+        connection.makeConnection(MemoryTransport())
+        connection.dataReceived(frame(request_payload(1, HANDLE_GETROOT)))
+        assert len(connection.tables.exports) == 1
+    parts = owned(one, another)
+    # each takes some 100 bytes, and an empty container 64
+    parts.subtract(dict.fromkeys(PARTS_OF_AN_IDLE_CONNECTION, 1))
+    assert not +parts

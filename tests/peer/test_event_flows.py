@@ -140,7 +140,7 @@ def test_a_transport_that_is_full_lets_events_wait(monkeypatch: pytest.MonkeyPat
     reader = Reader(topic)
     server: Connection = reader.pair.server
     server.outbox.pauseProducing()
-    monkeypatch.setattr(server.outbox, "_ahead", 0)
+    monkeypatch.setattr("txremote.peer.outbox._AHEAD", 0)
     published(topic, [reader], 1, 2, 3)
     assert reader.events == []
     assert topic.stats().buffered == 2

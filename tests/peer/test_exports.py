@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from txremote import NotSendable
-from txremote.peer.exports import ExportTable, Granted
+from txremote.peer.exports import Export, ExportTable, Granted
 from txremote.wire.brine import load
-from txremote.wire.keys import REMOTE_REF_HEAD, key_of
+from txremote.wire.keys import key_of
 
 
 class Thing:
@@ -34,15 +34,14 @@ class Odd(metaclass=Meta):
     pass
 
 
-def pack_of(boxed: bytes) -> Any:
-    assert boxed.startswith(REMOTE_REF_HEAD)
-    return load(boxed[2:])
+def pack_of(export: Export) -> Any:
+    return load(export.key)
 
 
 def test_each_boxing_counts_one_more_of_the_same_object() -> None:
     table = ExportTable(10)
     thing = Thing()
-    assert table.box(thing) == table.box(thing)
+    assert table.hand_out(thing) == table.hand_out(thing)
     export = table.of(thing)
     assert export is not None
     assert export.count == 2
@@ -54,7 +53,7 @@ def test_it_is_dropped_when_as_many_have_come_back() -> None:
     table = ExportTable(10)
     thing = Thing()
     for _ in range(3):
-        table.box(thing)
+        table.hand_out(thing)
     export: Any = table.of(thing)
     table.give_back(export, 2)
     assert export.count == 1
@@ -68,8 +67,8 @@ def test_it_is_dropped_when_as_many_have_come_back() -> None:
 def test_a_release_that_cannot_be_changes_nothing(count: Any) -> None:
     table = ExportTable(10)
     thing = Thing()
-    table.box(thing)
-    table.box(thing)
+    table.hand_out(thing)
+    table.hand_out(thing)
     export: Any = table.of(thing)
     with pytest.raises(ValueError, match="a release of"):
         table.give_back(export, count)
@@ -81,7 +80,7 @@ def test_the_table_keeps_an_object_alive_and_lets_it_go() -> None:
     table = ExportTable(10)
     thing = Thing()
     watch = weakref.ref(thing)
-    table.box(thing)
+    table.hand_out(thing)
     export: Any = table.of(thing)
     del thing
     gc.collect()
@@ -97,7 +96,7 @@ def test_ids_are_counters_that_are_never_used_again() -> None:
     seen: set[int] = set()
     for _ in range(5):
         thing = Thing()
-        _name, _kind, number = pack_of(table.box(thing))
+        _name, _kind, number = pack_of(table.hand_out(thing))
         assert 0 < number < 100
         assert number not in seen
         seen.add(number)
@@ -106,31 +105,31 @@ def test_ids_are_counters_that_are_never_used_again() -> None:
 
 def test_an_id_pack_names_class_and_instance() -> None:
     table = ExportTable(10)
-    first, second = pack_of(table.box(Thing())), pack_of(table.box(Thing()))
+    first, second = pack_of(table.hand_out(Thing())), pack_of(table.hand_out(Thing()))
     assert first[0] == f"{__name__}.Thing"
     assert first[1] == second[1] != 0
     assert first[2] != second[2]
-    assert pack_of(table.box([]))[0] == "builtins.list"
+    assert pack_of(table.hand_out([]))[0] == "builtins.list"
 
 
 def test_a_class_has_the_same_class_id_as_its_instances_and_no_instance_id() -> None:
     table = ExportTable(10)
-    instance = pack_of(table.box(Thing()))
-    assert pack_of(table.box(Thing)) == (f"{__name__}.Thing", instance[1], 0)
+    instance = pack_of(table.hand_out(Thing()))
+    assert pack_of(table.hand_out(Thing)) == (f"{__name__}.Thing", instance[1], 0)
     assert table.of(Thing).number == instance[1]  # type: ignore[union-attr]
 
 
 def test_a_module_goes_by_its_own_name() -> None:
     table = ExportTable(10)
-    assert pack_of(table.box(sys))[0] == "sys"
-    assert pack_of(table.box(types.ModuleType("made_up")))[0] == "builtins.made_up"
+    assert pack_of(table.hand_out(sys))[0] == "sys"
+    assert pack_of(table.hand_out(types.ModuleType("made_up")))[0] == "builtins.made_up"
 
 
 def test_classes_that_cannot_be_hashed_or_compared_are_no_trouble() -> None:
     table = ExportTable(10)
-    first, second = pack_of(table.box(Odd())), pack_of(table.box(Odd()))
+    first, second = pack_of(table.hand_out(Odd())), pack_of(table.hand_out(Odd()))
     assert first[1] == second[1]
-    assert pack_of(table.box(Odd))[1] == first[1]
+    assert pack_of(table.hand_out(Odd))[1] == first[1]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +138,7 @@ def test_classes_that_cannot_be_hashed_or_compared_are_no_trouble() -> None:
 def test_a_class_name_of_any_shape_fits_an_id_pack(name: str) -> None:
     kind = type("Made", (), {})
     kind.__module__ = name
-    pack = pack_of(ExportTable(10).box(kind()))
+    pack = pack_of(ExportTable(10).hand_out(kind()))
     assert 0 < len(pack[0].encode()) < 256
 
 
@@ -147,7 +146,7 @@ def test_classes_made_anew_for_every_call_do_not_pile_up() -> None:
     table = ExportTable(10)
     for _ in range(20):
         thing = type("Fresh", (), {})()
-        table.box(thing)
+        table.hand_out(thing)
         table.give_back(table.of(thing), 1)  # type: ignore[arg-type]
         del thing
     gc.collect()
@@ -172,7 +171,7 @@ def test_an_object_that_hides_a_method_goes_by_an_id_of_its_own(name: str) -> No
     plain.default = 4
     setattr(hides, name, None)
     setattr(same, name, 5)
-    ids = [pack_of(table.box(thing))[1] for thing in (plain, Hiding(), hides, same, Hiding)]
+    ids = [pack_of(table.hand_out(thing))[1] for thing in (plain, Hiding(), hides, same, Hiding)]
     assert ids[0] == ids[1] == ids[4] != ids[2] == ids[3]
 
 
@@ -186,7 +185,7 @@ def test_what_hides_methods_is_found_without_running_code() -> None:
             raise AssertionError("run")
 
     table = ExportTable(10)
-    assert pack_of(table.box(Loud()))[1] == pack_of(table.box(Loud))[1]
+    assert pack_of(table.hand_out(Loud()))[1] == pack_of(table.hand_out(Loud))[1]
 
 
 def test_ways_of_hiding_do_not_pile_up() -> None:
@@ -195,7 +194,7 @@ def test_ways_of_hiding_do_not_pile_up() -> None:
     for number in range(150):
         thing = kind()
         setattr(thing, f"m{number}", None)
-        table.box(thing)
+        table.hand_out(thing)
     assert len(table._classes._of(kind).hiding) <= 100
 
 
@@ -203,10 +202,10 @@ def test_there_is_a_bound_and_its_error_names_the_option() -> None:
     table = ExportTable(2)
     kept = [Thing(), Thing()]
     for thing in kept:
-        table.box(thing)
-    table.box(kept[0])  # what the peer holds already is no new object
+        table.hand_out(thing)
+    table.hand_out(kept[0])  # what the peer holds already is no new object
     with pytest.raises(NotSendable, match="max_exports"):
-        table.box(Thing())
+        table.hand_out(Thing())
     assert len(table) == 2
 
 
@@ -219,23 +218,23 @@ def test_what_is_not_handed_out_is_not_kept_either() -> None:
 
     table = ExportTable(10, policy=Policy())
     with pytest.raises(NotSendable, match="not for peers"):
-        table.box(Thing)
+        table.hand_out(Thing)
     assert len(table) == 0
-    boxed = table.box(Granted(Thing))
-    assert table.box(Thing) == boxed
+    boxed = table.hand_out(Granted(Thing))
+    assert table.hand_out(Thing) == boxed
     export = table.of(Thing)
     assert export is not None
     assert export.count == 2
     table.give_back(export, 2)
     with pytest.raises(NotSendable):
-        table.box(Thing)
+        table.hand_out(Thing)
 
 
 def test_clear_drops_everything() -> None:
     table = ExportTable(10)
     thing = Thing()
     watch = weakref.ref(thing)
-    table.box(thing)
+    table.hand_out(thing)
     del thing
     table.clear()
     gc.collect()

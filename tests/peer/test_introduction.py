@@ -98,6 +98,6 @@ def test_a_hello_that_answers_nonsense_leaves_a_peer_that_knows_no_extensions() 
 
 def test_a_root_that_cannot_be_fetched_fails_the_introduction() -> None:
     pair = connected_pair(server_root=Hosted, introduce=False, server_config={"max_exports": 1})
-    pair.server._tables.exports.box(Thing(1))
+    pair.server._tables.exports.hand_out(Thing(1))
     with pytest.raises(NotSendable, match="max_exports"):
         pair.result(pair.client.introduce())

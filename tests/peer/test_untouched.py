@@ -220,7 +220,7 @@ def test_whatever_stands_in_a_class_its_objects_are_described(switches: dict[str
     tried = 0
     for what, holder in _holders(wire):
         exports = ExportTable(100, policy=policy)
-        exports.box(holder)
+        exports.hand_out(holder)
         policy.methods(holder)
         if not switches.get("allow_all_attrs"):
             policy.names(holder)
@@ -229,10 +229,10 @@ def test_whatever_stands_in_a_class_its_objects_are_described(switches: dict[str
                     policy.get(holder, name)
         policy.methods(type(holder))
         if switches.get("allow_all_attrs"):
-            exports.box(type(holder))
+            exports.hand_out(type(holder))
         elif what.split(" in ")[1] != "a class's __exposed__":
             with pytest.raises(Exception, match="is not exposed"):
-                exports.box(type(holder))
+                exports.hand_out(type(holder))
         assert not wire.touched, what
         tried += 1
     assert tried > 250

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from txremote.config import ConnectionConfig
 from txremote.errors import NotSendable
 from txremote.peer.error_report import ErrorReport, encoded_plainly, report_error
 from txremote.peer.failing import FailureLog
@@ -51,9 +50,7 @@ class Answers:
         kept: Takes the answers that further calls use; None: there has been none.
     """
 
-    __slots__ = (
-        *("_config", "_connection", "_outbox", "_show_tracebacks", "_tables", "failures", "kept"),
-    )
+    __slots__ = ("_connection", "_outbox", "_show_tracebacks", "_tables", "failures", "kept")
 
     #: The id of the trace of the last request that was answered; a tracer's answers have one.
     last_trace = ""
@@ -62,15 +59,13 @@ class Answers:
         self,
         connection: ConnectionPort,
         *,
-        config: ConnectionConfig,
         tables: ReferenceTables,
         outbox: Outbox,
     ) -> None:
         self._connection = connection
-        self._config = config
         self._tables = tables
         self._outbox = outbox
-        self._show_tracebacks = bool(config.include_local_traceback)
+        self._show_tracebacks = bool(connection.config.include_local_traceback)
         self.failures: FailureLog | None = None
         self.kept: TakesAnswers | None = None
 
@@ -79,7 +74,7 @@ class Answers:
         Show tracebacks from now on, unless ``include_local_traceback`` says otherwise: the
         peer is on this machine, or has logged in.
         """
-        if self._config.include_local_traceback is None:
+        if self._connection.config.include_local_traceback is None:
             self._show_tracebacks = True
 
     def send(self, number: int, sender: int, result: object) -> KeyboardInterrupt | None:
@@ -128,7 +123,7 @@ class Answers:
 
     def report(self, error: BaseException) -> ErrorReport:
         """Report an exception, for `send_error`, in the thread where it was raised."""
-        config = self._config
+        config = self._connection.config
         return report_error(
             error,
             show_traceback=self._show_tracebacks,

@@ -22,13 +22,16 @@ While a connection drains, new calls are refused, unless a call that has begun m
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from txremote.errors import RemoteProtocolError
 from txremote.peer.logging import logger_for
 from txremote.peer.memory_budget import MemoryShare
 
 _log = logger_for("call")
+
+# Of a ledger that has none yet: a listener may have very many. Nothing is ever put in.
+_NONE: Final[dict[int, Any]] = {}
 
 
 class Request(Protocol):
@@ -134,12 +137,12 @@ class CallLedger(Generic[R]):
         self._paused = False
         self._starting = False
         self._refusal: Exception | None = None
-        self._running: dict[int, Running] = {}
+        self._running: dict[int, Running] = _NONE
         self.abandoned = 0
         self.accepted: int | None = None
         self.size = 0
         self.share: MemoryShare | None = None
-        self.waiting: dict[int, R] = {}
+        self.waiting: dict[int, R] = _NONE
 
     def __len__(self) -> int:
         """Return how many calls are unanswered."""
@@ -187,6 +190,8 @@ class CallLedger(Generic[R]):
                 f"{len(self.waiting)} wait (options max_calls, max_waiting)",
                 "max_waiting",
             )
+        if self.waiting is _NONE:
+            self.waiting = {}
         self.waiting[number] = request
         self._grow(request.size)
         self.start_waiting()
@@ -220,6 +225,8 @@ class CallLedger(Generic[R]):
 
     def begin(self, call: Running) -> None:
         """Enter a call that was started and takes time."""
+        if self._running is _NONE:
+            self._running = {}
         self._running[call.number] = call
         self._grow(call.size)
 

@@ -137,16 +137,13 @@ class Connection(protocol.Protocol):
         "_gather",
         "_greeted",
         "_guard",
-        "_messages",
         "_outbound",
         "_prepare",
         "_receiver",
         "_root",
         "_sweeper",
         "_tables",
-        "_view",
         "_when_ended",
-        "avatar",
         "config",
         "dataReceived",
         "executor",
@@ -158,17 +155,21 @@ class Connection(protocol.Protocol):
         "on_peer_stopping",
         "opened",
         "outbox",
-        "peer_stopping",
         "service",
         "state",
         "streams",
-        "subscriptions",
-        "user",
     )
 
     #: Called by the transport with what was read. The receiver's method itself: one that
     #: called it would be one more call for each chunk.
     dataReceived: TakesData
+
+    # of few connections, so these take no room in the others
+    avatar: Any = None
+    user: str | None = None
+    peer_stopping = False
+    subscriptions: Subscriptions | None = None
+    _view: Any = None
 
     def __init__(
         self,
@@ -190,13 +191,10 @@ class Connection(protocol.Protocol):
         self.config = config
         self.executor = executor
         self._guard = executor.guard
-        self.avatar: Any = None
-        self.user: str | None = None
         self.features = _NO_FEATURES
         self.state: State = CONNECTING
         self.home = forks.here
         self.opened = 0.0
-        self.peer_stopping = False
         self.on_peer_stopping: Callable[[], object] = _ignore
         self.knows_peer = dialect is not None
         self._clock = clock
@@ -207,10 +205,8 @@ class Connection(protocol.Protocol):
         self._closing: Closing | None = None
         self.log_limit: RateLimitedCount | None = None
         self._gather: Callable[[Callable[[], None]], object] | None = None
-        self._view: Any = None
         self._root: RemoteReference | None = None
         self.streams: Streams | None = None  # most connections have none
-        self.subscriptions: Subscriptions | None = None  # likewise
         self._greeted = False  # whether the service knows of the connection
         reader = FrameReader(config.limits)
         reader.in_steps = executor.turns is not None
@@ -230,7 +226,7 @@ class Connection(protocol.Protocol):
             variables=variables,
             make_request=make_request,
         )
-        self._messages = MessageReader(
+        messages = MessageReader(
             config=config,
             tables=tables,
             outbox=outbox,
@@ -241,7 +237,7 @@ class Connection(protocol.Protocol):
         self._receiver = Receiver(
             self,
             reader=reader,
-            messages=self._messages,
+            messages=messages,
             outbox=outbox,
             calls=NO_CALLS,
             released=NONE_RELEASED,
@@ -274,7 +270,7 @@ class Connection(protocol.Protocol):
                     clock=self._clock,
                 )
                 # first, for others use it as soon as it is there
-                self._messages.calls = self._receiver.calls = outbound.pending
+                self._receiver.messages.calls = self._receiver.calls = outbound.pending
                 self._outbound = outbound
             return self._outbound
 
@@ -366,7 +362,7 @@ class Connection(protocol.Protocol):
         self._receiver.acknowledge, self._receiver.read = writing.acknowledge, writing.read
         timeouts = NO_TIMEOUTS
         if self._clock is not None:
-            timeouts = ConnectionTimeouts(self, self._clock, self.config)
+            timeouts = ConnectionTimeouts(self, self._clock)
         self.inbound.timeouts = timeouts
         if getattr(self.service, "expects_login", False):
             timeouts.expect_login()
@@ -599,7 +595,7 @@ class Connection(protocol.Protocol):
     @property
     def other_dialect(self) -> str | None:
         """Connecting only: the dialect of a peer that was spoken to in another one."""
-        return self._messages.other_dialect
+        return self._receiver.messages.other_dialect
 
     # -- logging in
 

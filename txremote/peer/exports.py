@@ -18,16 +18,17 @@ import types
 import weakref
 from collections.abc import Iterator
 from contextvars import Context
+from functools import lru_cache
 from itertools import count, islice
 from random import randrange
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from txremote.errors import NotSendable
 from txremote.gate.exposure import has_attributes, method_names
 from txremote.peer.abandoned import is_generator
 from txremote.refs.reference import RemoteReference
 from txremote.wire.consts import IdPack
-from txremote.wire.keys import REMOTE_REF_HEAD, key_of, load_key
+from txremote.wire.keys import key_of, load_key
 from txremote.wire.naming import attributes_of, full_name
 
 # A third peer may make up as many classes as it likes.
@@ -37,6 +38,9 @@ _MOST_REMOTE = 10_000
 _MOST_HIDING = 100
 
 _attribute = object.__getattribute__
+
+# The first object of a connection is as a rule its root, with the same key in each.
+_shared_key = lru_cache(256)(key_of)
 
 
 class Granted:
@@ -63,7 +67,7 @@ class Export:
 
     def __init__(self, target: object, pack: IdPack) -> None:
         self.target = target
-        self.key = key_of(pack)
+        self.key = key_of(pack) if pack[2] > 1 else _shared_key(pack)
         self.count = 0
         self.trouble: BaseException | None = None
         self.context: Context | None = None
@@ -173,6 +177,10 @@ class HandingOut(Protocol):
         """Raise `NotSendable` for what is not handed out."""
 
 
+# Of a table that has one export at most. Nothing is ever put in.
+_NONE: Final[dict[bytes | int, Export]] = {}
+
+
 class LettingGo(Protocol):
     """The part of a connection that a table of exports uses."""
 
@@ -191,7 +199,7 @@ class ExportTable:
         owner: Lets generators go that the peer has given back; None: they are dropped here.
     """
 
-    __slots__ = ("_classes", "_found", "_most", "_number", "_owner", "_policy")
+    __slots__ = ("_classes", "_found", "_most", "_number", "_only", "_owner", "_policy")
 
     def __init__(
         self,
@@ -204,20 +212,23 @@ class ExportTable:
         self._policy = policy
         self._owner = owner
         self._number = 0  # the last instance id
-        # each by its key, and by the identity of its object: one dict, for a listener may have
-        # very many connections of which each has handed out its root alone
-        self._found: dict[bytes | int, Export] = {}
+        # one alone, or each by its key and by the identity of its object: a listener may have
+        # very many connections of which each has handed out its root, and nothing else
+        self._only: Export | None = None
+        self._found: dict[bytes | int, Export] = _NONE
         self._classes = classes if classes is not None else ClassNumbers()
 
     def __len__(self) -> int:
-        return len(self._found) >> 1
+        return len(self._found) >> 1 if self._only is None else 1
 
     def __iter__(self) -> Iterator[Export]:
+        if self._only is not None:
+            return iter((self._only,))
         return islice(self._found.values(), 0, None, 2)  # the two of one are neighbours
 
-    def box(self, target: Any) -> bytes:
+    def hand_out(self, target: Any) -> Export:
         """
-        Return the boxed reference to an object, and count it as handed out.
+        Return the export of an object, which counts it as handed out once more.
 
         Raises:
             NotSendable: it is not handed out, or the peer holds too many objects.
@@ -225,7 +236,7 @@ class ExportTable:
         granted = type(target) is Granted
         if granted:
             target = target.target
-        export = self._found.get(id(target))
+        export = self.of(target)
         if export is None:
             if not granted and self._policy is not None:
                 self._policy.check_handed_out(target)
@@ -234,20 +245,39 @@ class ExportTable:
                     f"the peer holds {self._most} references already (option max_exports)"
                 )
             export = Export(target, self._pack(target))
-            self._found[id(target)] = self._found[export.key] = export
+            self._enter(export)
         export.count += 1
-        return REMOTE_REF_HEAD + export.key
+        return export
+
+    def _enter(self, export: Export) -> None:
+        if self._only is None and not self._found:
+            self._only = export
+            return
+        found = self._found
+        if self._only is not None:
+            first, self._only = self._only, None
+            found = self._found = {id(first.target): first, first.key: first}
+        found[id(export.target)] = found[export.key] = export
 
     def find(self, key: bytes) -> Export | None:
         """Return the export that a key stands for, or None."""
+        only = self._only
+        if only is not None:
+            return only if only.key == key else None
         return self._found.get(key)
 
     def held(self, key: bytes) -> object:
         """Return the object that a key stands for; KeyError if there is none."""
-        return self._found[key].target
+        export = self.find(key)
+        if export is None:
+            raise KeyError(key)
+        return export.target
 
     def of(self, target: object) -> Export | None:
         """Return the export of an object, or None if the peer does not hold it."""
+        only = self._only
+        if only is not None:
+            return only if only.target is target else None
         return self._found.get(id(target))
 
     def give_back(self, export: Export, count: object) -> None:
@@ -258,14 +288,18 @@ class ExportTable:
             raise ValueError(f"a release of {count} references where {export.count} were given")
         export.count -= count
         if export.count == 0:
-            self._found.pop(export.key, None)
-            self._found.pop(id(export.target), None)
+            if export is self._only:
+                self._only = None
+            else:
+                self._found.pop(export.key, None)
+                self._found.pop(id(export.target), None)
             self._drop(export)
 
     def clear(self) -> None:
         """Drop everything: the connection has ended."""
         dropped = list(self)
-        self._found.clear()
+        self._only = None
+        self._found = _NONE
         for export in dropped:
             self._drop(export)
 

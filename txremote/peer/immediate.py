@@ -50,7 +50,9 @@ class RunsAtOnce:
 
     def call_hook(self, connection: Connection, hook: Hook) -> None:
         """Call it now."""
-        _variables_of(connection).run(run_hook, connection, hook)
+        variables = _variables_of(connection)
+        variables.run(run_hook, connection, hook)
+        variables.drop_empty()
 
     def step(self, connection: Connection, function: Callable[[], object]) -> Any:
         """Run it now."""

@@ -134,7 +134,7 @@ class InboundCalls:
         self.operations: Operations | None = None
         self.connection = connection
         self.variables = executor.variables() if variables is None else variables
-        self.answers = Answers(connection, config=config, tables=tables, outbox=outbox)
+        self.answers = Answers(connection, tables=tables, outbox=outbox)
         self._clock = clock
         # without a time limit, every call of a connection looks the same
         limited = config.call_timeout is not None and clock is not None

@@ -121,7 +121,6 @@ class Outbox:
     """
 
     __slots__ = (
-        "_ahead",
         "_frames",
         "_gathered",
         "_held",
@@ -175,7 +174,6 @@ class Outbox:
         self.corked = False
         self.full = False  # whether the transport has as much as it wants
         self._unsent = 0
-        self._ahead = min(_AHEAD, self._pause_unsent // 2)
         self._shared = 0  # how much of it is the share's
         self.share: MemoryShare | None = None
         self.when_drained: Callable[[], object] | None = None
@@ -313,7 +311,7 @@ class Outbox:
     @property
     def has_room(self) -> bool:
         """Whether an event may be written although the transport has as much as it wants."""
-        return not self.full or self._unsent < self._ahead
+        return not self.full or self._unsent < min(_AHEAD, self._pause_unsent // 2)
 
     def write_prepared(self, frame: bytes) -> None:
         """Write a frame that others are sent, too: it is compressed already where that pays."""

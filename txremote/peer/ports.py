@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
+from txremote.config import ConnectionConfig
 from txremote.errors import RemoteProtocolError
 from txremote.gate.threaded import ThreadedCall
 from txremote.peer.context import CalledConnection
@@ -181,6 +182,8 @@ class ConnectionPort(CalledConnection, Protocol):
     home: Process  # the process that it belongs to
     features: frozenset[str]  # the extensions that the peer knows
     knows_peer: bool  # whether the peer is dialled, or known to be a txremote
+    config: ConnectionConfig  # the switches
+    opened: float  # when it was made, on its clock
     log_limit: RateLimitedCount | None  # when a broken protocol is logged; None: each time
 
     @property

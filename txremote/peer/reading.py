@@ -34,10 +34,7 @@ from txremote.wire.messages import Dialect, open_envelope, peek, pushed_number, 
 class MessageReader:
     """Reads a connection's messages; ``other_dialect`` is what the peer turned out to speak."""
 
-    __slots__ = (
-        *("_config", "_decoder", "_executor", "_inbound", "_outbox", "_tables"),
-        *("calls", "other_dialect"),
-    )
+    __slots__ = ("_decoder", "_executor", "_inbound", "_outbox", "calls", "other_dialect")
 
     def __init__(
         self,
@@ -49,9 +46,7 @@ class MessageReader:
         inbound: InboundCalls,
         executor: Executor[Never],
     ) -> None:
-        self._config = config
         self._decoder = MessageDecoder(config.limits, tables)
-        self._tables = tables
         self._outbox = outbox
         self.calls = calls
         self._inbound = inbound
@@ -162,7 +157,7 @@ class MessageReader:
             RemoteProtocolError: that error, where the stream's meaning is in doubt.
         """
         error = error.with_traceback(None)  # references in its frames would live as long as it
-        self._tables.noted = None
+        self._inbound.tables.noted = None
         if kind == MSG_REQUEST:
             self._inbound.answers.send_error(number, sender, error)
         else:
@@ -177,12 +172,12 @@ class MessageReader:
                 result = Failure(
                     load_exception(
                         value,
-                        instantiate_custom=self._config.instantiate_custom_exceptions,
-                        import_custom=self._config.import_custom_exceptions,
+                        instantiate_custom=self._inbound.config.instantiate_custom_exceptions,
+                        import_custom=self._inbound.config.import_custom_exceptions,
                     )
                 )
-            elif self._tables.noted is not None:
-                self._tables.check_uncalled("an answer")
+            elif self._inbound.tables.noted is not None:
+                self._inbound.tables.check_uncalled("an answer")
                 if not self.calls.keeps_received(number):
                     result = settled(value)
         except (RemoteProtocolError, KeyError, ValueError) as error:

@@ -60,11 +60,11 @@ class Receiver:
     __slots__ = (
         "_backlog",
         "_connection",
-        "_messages",
         "_outbox",
         "_reader",
         "acknowledge",
         "calls",
+        "messages",
         "read",
         "released",
         "share",
@@ -82,7 +82,7 @@ class Receiver:
     ) -> None:
         self._connection = connection
         self._reader = reader
-        self._messages = messages
+        self.messages = messages
         self._outbox = outbox
         self.calls = calls
         self.released = released
@@ -94,7 +94,7 @@ class Receiver:
     def allow(self, limits: Limits) -> None:
         """Read by these limits from the next message on."""
         self._reader.allow(limits)
-        self._messages.allow(limits)
+        self.messages.allow(limits)
 
     def read_streams(self, begin: bool) -> None:
         """Read streams of the peer's from now on, or none any more."""
@@ -137,15 +137,15 @@ class Receiver:
                         del payload  # it is let go as soon as it is decoded
                         self._read_later(held, payloads)
                         break
-                    self._messages.payload_received(payload)
+                    self.messages.payload_received(payload)
                 elif type(payload) is LongItems:
-                    self._messages.items_received(payload)
+                    self.messages.items_received(payload)
                 elif type(payload) is Packed:
                     self._read_later([payload], payloads)
                     break
                 else:
                     assert isinstance(payload, Oversize)
-                    self._messages.oversize_received(payload)
+                    self.messages.oversize_received(payload)
         except RemoteProtocolError as error:
             connection.closing.fail(error)
         if self.released.dirty:
@@ -187,11 +187,11 @@ class Receiver:
                 if type(payload) is Packed:
                     payload = yield from payload.steps  # noqa: PLW2901
                 if type(payload) is LongItems:
-                    self._messages.items_received(payload)
+                    self.messages.items_received(payload)
                     continue
                 if type(payload) is not bytes:
                     assert isinstance(payload, Oversize)
-                    self._messages.oversize_received(payload)
+                    self.messages.oversize_received(payload)
                     continue
                 size += len(payload)
                 if size > LONG and size > len(payload):
@@ -200,9 +200,9 @@ class Receiver:
                 if size > LONG:
                     held = [payload]
                     del payload
-                    yield from self._messages.received_in_slices(held)
+                    yield from self.messages.received_in_slices(held)
                 else:
-                    self._messages.payload_received(payload)
+                    self.messages.payload_received(payload)
             backlog = self._backlog
             if backlog is None or not backlog.unread:
                 return

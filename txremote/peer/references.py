@@ -34,7 +34,7 @@ from txremote.wire.boxing import (
 from txremote.wire.brine import dump_int, dump_into
 from txremote.wire.consts import FEATURE_VALUES
 from txremote.wire.exceptions import without_addresses
-from txremote.wire.keys import LOCAL_REF_HEAD, PROMISE_HEAD, key_of_boxed, load_key
+from txremote.wire.keys import LOCAL_REF_HEAD, PROMISE_HEAD, REMOTE_REF_HEAD, load_key
 from txremote.wire.naming import class_name, sentence, with_article
 from txremote.wire.undumpable import Undumpable
 from txremote.wire.values import ReceivedValue
@@ -95,7 +95,7 @@ class ReferenceTables:
 
     def __init__(self, owner: Peer, exports: ExportTable) -> None:
         self._owner = owner
-        self._boxed: list[bytes] | bytes | None = None  # of one no list: it may be kept for long
+        self._boxed: list[Export] | Export | None = None  # of one no list: it may be kept for long
         self._imports: ImportTable | None = None
         self.exports = exports
         self.noted: bytes | Exception | None = None
@@ -148,9 +148,8 @@ class ReferenceTables:
     def take_back(self) -> None:
         """Undo the counting of the last `box`: its message is not sent."""
         boxed, self._boxed = self._boxed, None
-        for each in (boxed,) if isinstance(boxed, bytes) else boxed or ():
-            export = self.exports.find(key_of_boxed(each))
-            if export is not None:
+        for export in (boxed,) if isinstance(boxed, Export) else boxed or ():
+            if self.exports.find(export.key) is export:
                 self.exports.give_back(export, 1)
 
     # -- as boxing asks (txremote.wire.boxing.References)
@@ -178,15 +177,15 @@ class ReferenceTables:
             raise NotSendable(_NOT_VALUES[kind])
         if issubclass(kind, Deferred):
             raise StillToCome("a Deferred is not its result: await it first")
-        boxed = self.exports.box(value)
+        export = self.exports.hand_out(value)
         before = self._boxed
         if before is None:
-            self._boxed = boxed
-        elif isinstance(before, bytes):
-            self._boxed = [before, boxed]
+            self._boxed = export
+        elif isinstance(before, Export):
+            self._boxed = [before, export]
         else:
-            before.append(boxed)
-        return boxed
+            before.append(export)
+        return REMOTE_REF_HEAD + export.key
 
     def unbox_local(self, key: bytes) -> Any:
         """Return our object of a key; None, and a note in ``noted``, if there is none."""

@@ -22,7 +22,6 @@ from __future__ import annotations
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from txremote.config import ConnectionConfig
 from txremote.errors import AsyncResultTimeout, ConnectionLost, DeadReferenceError
 from txremote.peer.ports import ConnectionPort
 from txremote.wire.consts import FEATURE_KEEPALIVE
@@ -75,7 +74,6 @@ class ConnectionTimeouts(Timeouts):
 
     __slots__ = (
         "_clock",
-        "_config",
         "_connection",
         "_frame_since",
         "_last_data",
@@ -86,14 +84,11 @@ class ConnectionTimeouts(Timeouts):
         "_timer",
     )
 
-    def __init__(
-        self, connection: ConnectionPort, clock: IReactorTime, config: ConnectionConfig
-    ) -> None:
+    def __init__(self, connection: ConnectionPort, clock: IReactorTime) -> None:
         super().__init__()
         self._connection = connection
         self._clock = clock
-        self._config = config
-        now = clock.seconds()
+        now = connection.opened
         self._last_data = now
         self._last_use = now
         self._frame_since: float | None = None
@@ -112,24 +107,24 @@ class ConnectionTimeouts(Timeouts):
             self._frame_since = None
         elif whole_message or self._frame_since is None:
             self._frame_since = now
-            if self._config.frame_timeout is not None:
-                self._ring_by(now + self._config.frame_timeout)
+            if self._connection.config.frame_timeout is not None:
+                self._ring_by(now + self._connection.config.frame_timeout)
 
     def note_activity(self) -> None:
-        if self._config.idle_timeout is not None:
+        if self._connection.config.idle_timeout is not None:
             self._last_use = self._clock.seconds()
 
     def expect_handshake(self) -> None:
         self._frame_since = self._clock.seconds()
-        if self._config.frame_timeout is not None:
-            self._ring_by(self._frame_since + self._config.frame_timeout)
+        if self._connection.config.frame_timeout is not None:
+            self._ring_by(self._frame_since + self._connection.config.frame_timeout)
 
     def handshake_done(self) -> None:
         self._frame_since = None
 
     def expect_login(self) -> None:
-        if self._config.login_timeout is not None:
-            self._login_due = self._clock.seconds() + self._config.login_timeout
+        if self._connection.config.login_timeout is not None:
+            self._login_due = self._clock.seconds() + self._connection.config.login_timeout
             self._ring_by(self._login_due)
 
     def logged_in(self) -> None:
@@ -154,7 +149,7 @@ class ConnectionTimeouts(Timeouts):
             self._timer = self._clock.callLater(left, self._ring)
 
     def _set_timer(self, now: float) -> None:
-        config = self._config
+        config = self._connection.config
         due = []
         if self._frame_since is not None and config.frame_timeout is not None:
             due.append(self._frame_since + config.frame_timeout)
@@ -170,7 +165,8 @@ class ConnectionTimeouts(Timeouts):
     def _ring(self) -> None:
         self._timer = None
         now = self._clock.seconds()
-        config, connection = self._config, self._connection
+        connection = self._connection
+        config = connection.config
         if self.active or connection.backpressure.busy:
             self.active = False
             self._last_use = now
@@ -202,7 +198,7 @@ class ConnectionTimeouts(Timeouts):
             return
         self._pinging = True
         self._pinged = self._clock.seconds()
-        pinging = self._connection.ping(b"", self._config.keepalive_timeout)
+        pinging = self._connection.ping(b"", self._connection.config.keepalive_timeout)
         self.active = False  # a ping is no use
         pinging.addCallbacks(self._alive, self._dead)
 
@@ -226,9 +222,10 @@ class ConnectionTimeouts(Timeouts):
         if self._last_data >= self._pinged or self._connection.backpressure.sending:
             self._ring()  # the answer stands behind something long, in either direction
         else:
+            config = self._connection.config
             self._connection.closing.abort(
-                f"the peer gave no sign of life for {self._config.keepalive_timeout:g} s after "
-                f"{self._config.keepalive:g} s of silence (options keepalive, keepalive_timeout)"
+                f"the peer gave no sign of life for {config.keepalive_timeout:g} s after "
+                f"{config.keepalive:g} s of silence (options keepalive, keepalive_timeout)"
             )
 
 

@@ -125,6 +125,11 @@ class Variables:
         finally:
             self._entered = False
 
+    def drop_empty(self) -> None:
+        """Keep no context in which nothing is set: most connections of many are idle."""
+        if not self._entered and not self._context and not self._begin:
+            self._context = None
+
     def keep(self, before: Context, after: Context) -> None:
         """Have what was set between two copies of a context found by what runs next."""
         if len(after) == 1 and current in after:

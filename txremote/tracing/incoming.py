@@ -51,9 +51,7 @@ class TracedAnswers(Answers):
 
     def __init__(self, connection: Connection) -> None:
         inbound = connection.inbound
-        super().__init__(
-            connection, config=inbound.config, tables=inbound.tables, outbox=connection.outbox
-        )
+        super().__init__(connection, tables=inbound.tables, outbox=connection.outbox)
         self.served: dict[int, _Served] = {}
         self.last_trace = ""
 

@@ -58,6 +58,9 @@ HEAD_SIZE = 64
 # one chunk of the list, so a frame sent a byte at a time is no list of bytes.
 _COALESCE = 65536
 
+# Of a reader at a boundary: there may be very many of those. Nothing is ever put in.
+_NO_CHUNKS: Final[list[Part]] = []
+
 # Longest compressed payload that is inflated at once in any case: zlib makes no more than a
 # thousand bytes of one. And how many bytes are inflated in a step.
 _PACKED = 4096
@@ -123,7 +126,7 @@ class FrameReader:
         self.room: Room | None = None
         self.in_steps = False
         self.items: bytes | None = None
-        self._chunks: list[Part] = []  # the start of an unfinished frame
+        self._chunks: list[Part] = _NO_CHUNKS  # the start of an unfinished frame
         self.held = 0  # how many bytes that is
         self._missing = 0  # bytes until something can be made of it, 0: not known
         self.skipping = 0  # bytes of a dropped frame still to come
@@ -171,7 +174,7 @@ class FrameReader:
                 yield self._take_long()
             else:
                 data = b"".join((*self._chunks, data))
-                self._chunks = []
+                self._chunks = _NO_CHUNKS
                 self.held = 0
         if begin < len(data):
             yield from self._split(data, begin)
@@ -179,7 +182,7 @@ class FrameReader:
     def _take_long(self) -> Payload:
         """Give the one long frame that the chunks make up exactly, copied once."""
         chunks = self._chunks
-        self._chunks = []
+        self._chunks = _NO_CHUNKS
         self.held = 0
         length, flag = _unpack_header(chunks[0])
         if chunks[-1][-1] != _NEWLINE:
