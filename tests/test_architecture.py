@@ -76,8 +76,9 @@ RANK = {name: rank for rank, names in enumerate(ROOMS) for name in names}
 # Files that are one room together though each has a name of its own.
 SHARED = [ROOMS[1], {"service", "classic"}, ROOMS[-2]]
 
-# May import our own modules within a function: commands that load what they need.
-LAZY = {"txremote.demo", "txremote.contrib.evennia.in_worker"} | {
+# May import our own modules within a function: commands that load what they need, and a worker
+# process, which imports Twisted for the first job that needs it.
+LAZY = {"txremote.demo", "txremote.contrib.evennia.in_worker", "txremote.work.child"} | {
     f"txremote.commands.{name}" for name in ("call", "local", "operating", "prompts", "tasks")
 }
 
@@ -301,7 +302,8 @@ def test_a_room_keeps_out_what_it_must_not_know(room: str) -> None:
 
 #: Formats of their own, which are not the wire's: a ring of bytes, Telnet, names of sockets, Arrow.
 OTHER_FORMATS = {
-    *("txremote.work.tickets", "txremote.console.telnet", "txremote.net.unixsockets"),
+    *("txremote.work.tickets", "txremote.work.plainphase"),
+    *("txremote.console.telnet", "txremote.net.unixsockets"),
     *("txremote.values.tables", "txremote.net.tls_checks"),
 }
 TAGS = frozenset(range(0x1C)) - frozenset(b"\t\n\r")

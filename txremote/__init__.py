@@ -7,38 +7,6 @@ Deferred. Any RPyC program can be at the other end.
 
 from typing import TYPE_CHECKING
 
-from txremote.errors import (
-    AsyncResultTimeout,
-    CallCut,
-    ConnectionLost,
-    ContainerError,
-    DeadReferenceError,
-    GenericException,
-    JobTimeout,
-    LimitExceeded,
-    NoSandbox,
-    NotPicklable,
-    NotSendable,
-    NotServed,
-    PingError,
-    PoolFull,
-    PoolStopped,
-    RegistryRefused,
-    RegistryUnreachable,
-    RemoteProtocolError,
-    RemoteStopIteration,
-    ServerStopping,
-    SourceFailed,
-    SourceRefused,
-    SubscriberTooSlow,
-    TxRemoteError,
-    UsageError,
-    WorkerDied,
-    WouldBlockReactor,
-    WrongProcess,
-    WrongThread,
-    WrongValue,
-)
 from txremote.importing import lazy_names
 
 if TYPE_CHECKING:
@@ -47,6 +15,38 @@ if TYPE_CHECKING:
     from txremote.console.server import ConsoleService as ConsoleService
     from txremote.console.task_service import TaskService as TaskService
     from txremote.console.tasks import TaskManager as TaskManager
+    from txremote.errors import (
+        AsyncResultTimeout,
+        CallCut,
+        ConnectionLost,
+        ContainerError,
+        DeadReferenceError,
+        GenericException,
+        JobTimeout,
+        LimitExceeded,
+        NoSandbox,
+        NotPicklable,
+        NotSendable,
+        NotServed,
+        PingError,
+        PoolFull,
+        PoolStopped,
+        RegistryRefused,
+        RegistryUnreachable,
+        RemoteProtocolError,
+        RemoteStopIteration,
+        ServerStopping,
+        SourceFailed,
+        SourceRefused,
+        SubscriberTooSlow,
+        TxRemoteError,
+        UsageError,
+        WorkerDied,
+        WouldBlockReactor,
+        WrongProcess,
+        WrongThread,
+        WrongValue,
+    )
     from txremote.eventloop.client_status import ClientStatus
     from txremote.interfaces import IAsyncResult, IRemoteService
     from txremote.net.client import RemoteClient
@@ -95,6 +95,14 @@ _NAMES = {
     "txremote.console.server": "ConsoleService",
     "txremote.console.task_service": "TaskService",
     "txremote.console.tasks": "TaskManager",
+    "txremote.errors": (
+        "AsyncResultTimeout CallCut ConnectionLost ContainerError DeadReferenceError "
+        "GenericException JobTimeout LimitExceeded NoSandbox NotPicklable NotSendable "
+        "NotServed PingError PoolFull PoolStopped RegistryRefused RegistryUnreachable "
+        "RemoteProtocolError RemoteStopIteration ServerStopping SourceFailed SourceRefused "
+        "SubscriberTooSlow TxRemoteError UsageError WorkerDied WouldBlockReactor "
+        "WrongProcess WrongThread WrongValue"
+    ),
     "txremote.eventloop.client_status": "ClientStatus",
     "txremote.interfaces": "IAsyncResult IRemoteService",
     "txremote.net.client": "RemoteClient",
@@ -128,6 +136,7 @@ _NAMES = {
     "txremote.work.run": "run_async",
 }
 _LAZY = {name: module for module, names in _NAMES.items() for name in names.split()}
+_LAZY["errors"] = "txremote.errors:"
 
 __all__ = [
     "AsyncResult",

@@ -44,15 +44,18 @@ def lazy_names(
 
     Args:
         package: Its name.
-        modules: The module of each name; ``"module:other"`` where it has another name there.
+        modules: The module of each name; ``"module:other"`` where it has another name there, and
+            ``"module:"`` for the module itself.
     """
     names = vars(sys.modules[package])
 
     def get(name: str) -> object:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module, _colon, there = modules[name].partition(":")
-        found: object = getattr(import_module(module), there or name)
+        module, colon, there = modules[name].partition(":")
+        found: object = import_module(module)
+        if there or not colon:
+            found = getattr(found, there or name)
         names[name] = found
         return found
 

@@ -4,16 +4,18 @@ A worker process from within: how it ends, and that it does, whatever it is doin
 
 from __future__ import annotations
 
+import math
+import operator
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 import pytest_twisted
+from twisted.internet.defer import CancelledError
 
 from tests.processes import Program
 from tests.work import jobs
@@ -27,9 +29,12 @@ from tests.work.child_processes import (
     until,
 )
 from txremote.errors import WorkerDied
-from txremote.work.child import JobReceiver
+from txremote.refs.reference import RemoteReference
+from txremote.work.child import JobDesk, ReceivedJob
+from txremote.work.live import live
+from txremote.work.plainphase import ANSWERS, PART
 from txremote.work.processes import ProcessPool
-from txremote.work.worker_protocol import CONFIG
+from txremote.work.worker_protocol import CONFIG, WorkerLimits
 
 #: Seconds in which nothing may be left of a pool whose parent has died.
 SOON = 1.0
@@ -218,44 +223,122 @@ def test_the_two_ends_hold_nothing_back() -> None:
     assert min(CONFIG.max_unanswered, CONFIG.max_waiting, CONFIG.max_inflated) >= 1 << 31
 
 
-class TestTheJobReceiver:
-    def test_a_job_is_taken_when_it_is_there(self) -> None:
-        """In whatever order jobs arrive, and those that were taken back are dropped."""
-        desk = JobReceiver()
-        arrived: list[str] = []
-        assert desk.take(3, lambda: arrived.append("3")) == (None, [])
-        desk.submit(1, "one", False, b"1")
-        desk.submit(4, "four", False, b"4")
-        assert arrived == []
-        desk.submit(3, "three", True, b"3")
-        assert arrived == ["3"]
-        job, dropped = desk.take(3, lambda: None)
-        assert job is not None
-        assert (job.name, job.timed, job.payload) == ("three", True, b"3")
-        assert [one.name for one in dropped] == ["one"]
-        assert desk.take(4, lambda: None)[1] == []
-
-    def test_parts(self) -> None:
-        """A large payload is put together, and parts of a job that never came go."""
-        desk = JobReceiver()
-        desk.part(1, b"never ")
-        desk.part(2, b"one ")
-        desk.part(2, b"two ")
-        desk.submit(2, "job", False, b"three", "reference")
-        job, _dropped = desk.take(2, lambda: None)
-        assert job is not None
-        assert (job.payload, job.references) == (b"one two three", ("reference",))
-        assert desk._parts == {}
+def test_a_job_is_taken_when_it_is_there() -> None:
+    """In whatever order jobs arrive, and those that were taken back are dropped."""
+    desk = JobDesk()
+    arrived: list[str] = []
+    assert desk.take(3, lambda: arrived.append("3")) == (None, [])
+    desk.add(ReceivedJob(1, "one", False, b"1"))
+    desk.add(ReceivedJob(4, "four", False, b"4"))
+    assert arrived == []
+    desk.add(ReceivedJob(3, "three", True, b"3"))
+    assert arrived == ["3"]
+    job, dropped = desk.take(3, lambda: None)
+    assert job is not None
+    assert (job.name, job.timed, job.payload) == ("three", True, b"3")
+    assert [one.name for one in dropped] == ["one"]
+    assert desk.take(4, lambda: None)[1] == []
 
 
-def test_a_child_imports_little() -> None:
-    """It begins with what it needs to take a job: no TLS, no reactor, nothing of the pool's."""
-    script = (
-        "import sys, txremote.work.child\n"
-        "dear = {'OpenSSL', 'cloudpickle', 'numpy', 'twisted.internet.reactor',\n"
-        "    'txremote.blocking.core', 'txremote.blocking.utils', 'txremote.net',\n"
-        "    'txremote.views', 'txremote.work.processes', 'txremote.work.run'}\n"
-        "print(sorted(dear & set(sys.modules)))\n"
-    )
-    done = subprocess.run([PYTHON, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+class TestItBeginsWithoutTwisted:
+    """Whose import takes most of a start: it comes with the first thing that needs it."""
+
+    @pytest_twisted.ensureDeferred
+    async def test_plain_jobs_import_nothing_of_it(self) -> None:
+        """Jobs with and without a time-out, and large ones, by the pipe and beside it."""
+        async with running_pool() as pool:
+            assert await pool.submit(math.factorial, (5,), timeout=60) == 120
+            assert await pool.submit(operator.mul, (b"x", 1 << 21)) == b"x" * (1 << 21)
+            assert await pool.submit(len, (bytes(1 << 21),)) == 1 << 21
+            dear = ("twisted", "zope", "asyncio", "OpenSSL", "ssl", "numpy", "txremote.errors")
+            there = f"[name for name in {dear} if name in __import__('sys').modules]"
+            held = await pool.submit(eval, (there,))
+            assert held == []
+
+    @pytest_twisted.ensureDeferred
+    async def test_references_and_plain_jobs_in_any_order(self) -> None:
+        """What was sent before the first reference has its outcome, and what comes after it."""
+        async with running_pool() as pool:
+            heard: list[int] = []
+            mixed = [
+                pool.submit(map_one, (live(heard.append), n))
+                if n % 3 == 2
+                else pool.submit(abs, (n,))
+                for n in range(12)
+            ]
+            expected = [None if n % 3 == 2 else n for n in range(12)]
+            assert await outcomes_of(mixed) == expected
+            assert heard == [2, 5, 8, 11]
+
+    @pytest_twisted.ensureDeferred
+    @pytest.mark.parametrize("part", [100, PART])
+    async def test_a_plain_job_gives_a_reference(self, part: int) -> None:
+        """The job had come as a plain message, and so have those that wait behind it."""
+        async with running_pool(limits=WorkerLimits(part=part)) as pool:
+            given, *others = [
+                pool.submit(living, (["x"] * 300,)),
+                *(pool.submit(abs, (n,)) for n in (1, 2)),
+            ]
+            reference = await given
+            assert await reference.count("x") == 300
+            assert await outcomes_of(others) == [1, 2]
+
+    @pytest_twisted.ensureDeferred
+    async def test_an_outcome_too_long_for_a_message(self) -> None:
+        """It comes over the wire, in parts; so does the error of a job, and the next job."""
+        async with running_pool(limits=WorkerLimits(part=100)) as pool:
+            assert await pool.submit(operator.mul, (b"x", 200_000)) == b"x" * 200_000
+        async with running_pool(limits=WorkerLimits(part=100)) as pool:
+            found = await outcome_of(pool.submit(fail_with, ("y" * 200_000,)))
+            assert isinstance(found, ValueError)
+            assert len(str(found)) == 200_000
+            assert await pool.submit(len, (b"z" * 200_000,)) == 200_000
+
+    @pytest_twisted.ensureDeferred
+    async def test_what_cannot_be_sent_holds_nobody_up(self) -> None:
+        """A job waits for its process to become a peer, and its reference cannot go: it fails."""
+        async with running_pool() as pool:
+            lost = RemoteReference.__new__(RemoteReference)
+            found = await outcome_of(pool.submit(map_one, (live(lost), 1)))
+            assert isinstance(found, Exception)
+            assert await pool.submit(abs, (-3,)) == 3
+
+    @pytest_twisted.ensureDeferred
+    async def test_something_else_is_written_into_its_pipe(self) -> None:
+        """By a job, into what it has not opened: the process is ended, which says so."""
+        async with running_pool() as pool:
+            found = await outcome_of(pool.submit(os.write, (ANSWERS, b"\xff" * 64)))
+            assert isinstance(found, WorkerDied)
+            assert "something has written into its pipe" in str(found)
+            assert await pool.submit(abs, (-3,)) == 3
+
+    @pytest_twisted.ensureDeferred
+    async def test_a_kill_and_a_cancellation_amid_the_change(self, tmp_path: Path) -> None:
+        """A job that waits for the process to be a peer ends once, whatever becomes of that."""
+        async with running_pool() as pool:
+            for end in ("kill", "cancel"):
+                child = await pool.submit(jobs.pid)
+                busy = pool.submit(jobs.hang, (str(tmp_path / end), "sleep"))
+                await until(lambda: pid_in(tmp_path / end))  # noqa: B023
+                waits = pool.submit(map_one, (live(abs), -4))
+                if end == "kill":
+                    os.kill(child, signal.SIGKILL)
+                else:
+                    busy.cancel()
+                assert isinstance(await outcome_of(busy), (WorkerDied, CancelledError))
+                assert await outcome_of(waits) == 4
+
+
+def living(value: list[str]) -> object:
+    """Give a reference to a value."""
+    return live(value)
+
+
+def map_one(function: Callable[[int], object], value: int) -> object:
+    """Call a function."""
+    return function(value)
+
+
+def fail_with(text: str) -> None:
+    """Raise an error."""
+    raise ValueError(text)

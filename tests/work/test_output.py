@@ -17,14 +17,9 @@ from twisted.logger import LogLevel, globalLogPublisher
 
 from tests.work import jobs
 from tests.work.child_processes import outcome_of, running_pool, until
-from txremote.work.output import (
-    LONGEST_LINE,
-    RecordReader,
-    RecordStream,
-    RecordWriter,
-    level_of,
-)
+from txremote.work.output import RecordReader, level_of
 from txremote.work.processes import ProcessPool
+from txremote.work.records import LONGEST_LINE, RecordStream, RecordWriter
 
 Records = list[dict[str, str]]
 

@@ -328,6 +328,19 @@ class TestItsTime:
         hold.clock.advance(1000)
         assert hold.late == ["3"]
 
+    def test_it_ends_when_the_job_has_returned(self, hold: Hold) -> None:
+        """What its process has to import for the outcome has the other limit."""
+        hold.give(1, 2, timeout=5)
+        hold.load(1)
+        hold.held.returned(2)  # it is not its turn
+        hold.clock.advance(4)
+        hold.held.returned(1)
+        hold.clock.advance(59)
+        assert not hold.late
+        hold.clock.advance(2)
+        assert hold.late == ["1"]
+        hold.held.returned(1)
+
     def test_it_begins_when_the_job_is_loaded(self, hold: Hold) -> None:
         """Until then there is another limit, for what it has to import."""
         slow, stuck = hold.give(1, 2, timeout=5)

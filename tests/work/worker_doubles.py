@@ -16,11 +16,11 @@ from twisted.internet.task import Clock
 
 from txremote.work import childprocess, processes
 from txremote.work.childprocess import ChildProcess
+from txremote.work.plainphase import DONE
 from txremote.work.processes import ProcessPool
 from txremote.work.running import running_pools
 from txremote.work.tickets import take_ticket
 from txremote.work.worker import Job, Worker
-from txremote.work.worker_protocol import DONE
 
 
 class FakeReactor(Clock):

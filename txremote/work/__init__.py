@@ -4,6 +4,7 @@ Work somewhere else: pools, and `run_async`.
 ``arrowslices``  slices of Arrow's tables and arrays, without the rows that they do not show
 ``buffers``  large buffers, such as a numpy array's memory, kept out of a job's pickle
 ``child``  the main program of a worker process
+``childpeer``  a worker process as a txremote peer, once a job or result needs one
 ``childprocess``  a worker's process, as the operating system has it: its start, its end in words
 ``declared``  records in the arguments of a job, and the types that its function declares
 ``failures``  `JobFailure`: a job's exception with its notes, cause and context
@@ -17,10 +18,13 @@ Work somewhere else: pools, and `run_async`.
 ``output``  the output and the log of a worker process, on their way into the parent's log
 ``pickling``  jobs and their outcomes as bytes, with a list of the objects that go by reference
 ``pipes``  two pipes to a child process as one transport
+``plainjobs``  the parts of a job that need nothing of Twisted, which is slow to import
+``plainphase``  the plain messages of a worker process and its parent, until they are peers
 ``pool``  `PoolService`: the part that all pools share, as services of an application
 ``ports``  names of types: the reactor as pools use it, and the parts of a job
 ``processes``  `ProcessPool`: jobs in child processes, each of them a txremote peer over pipes
 ``python_source``  jobs that are given as source: a string as the function of `run_async`
+``records``  the output and the log of a worker process, as it writes them
 ``reducers``  objects that travel with a job in a form of their own
 ``room``  the line of those who wait for a place in a pool's queue: `WaitingLine`
 ``run``  `run_async`: a callable, or a source, somewhere else
@@ -35,6 +39,7 @@ Work somewhere else: pools, and `run_async`.
 ``worker``  one worker: its process, the connection to it, its jobs
 ``worker_protocol``  the numbers and switches that a pool and its worker processes agree on
 ``worker_set``  `WorkerSet`: the processes of a pool, and how many of them there are
+``workerlink``  what a worker hears of its process and says to it: plain messages, or a peer's
 """
 
 from typing import TYPE_CHECKING

@@ -1,114 +1,98 @@
 """
 A worker process of a process pool; `txremote.work.childprocess` starts it.
 
-It is a txremote peer over two pipes that it inherits, and offers its parent one object, the
-`JobReceiver`. Jobs run one after the other in the main thread, each after its ticket was taken
-(`txremote.work.tickets`). It ends when its parent closes the pipe or is gone, and by TERM, which
-raises `Terminated` in the job, so that its ``finally`` runs. It leads a process group, so
-processes that its jobs start end with it, unless its parent is killed outright.
+It reads from one pipe that it inherits and writes to another, first the plain messages of
+`txremote.work.plainphase`, for which it imports nothing of Twisted. When more is needed it becomes
+a txremote peer (`txremote.work.childpeer`). Jobs run one after the other in the main thread, each
+after its ticket was taken (`txremote.work.tickets`). It ends when its parent closes the pipe or is
+gone, and by TERM, which raises `Terminated` in the job, so that its ``finally`` runs. It leads a
+process group, so processes that its jobs start end with it, unless its parent is killed outright.
 """
 
 from __future__ import annotations
 
 import os
+import pickle
 import select
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
-
-from txremote.blocking.channel import PipeChannel
-from txremote.blocking.channel_io import ChannelIO
-from txremote.blocking.connection import BlockingConnection
-from txremote.blocking.factory import accept
-from txremote.blocking.inbox import Inbox, PendingAnswer
-from txremote.peer import inbound
-from txremote.refs.netref import is_netref
-from txremote.refs.sharing import Unshared
-from txremote.service import Service
-from txremote.wire.exceptions import safe_repr
+from txremote.work import plainphase
 from txremote.work.buffers import LEAST, Buffers
-from txremote.work.netrefs import settled
-from txremote.work.output import RecordStream, RecordWriter, send_logs
-from txremote.work.pickling import JobCall, Terminated, dump_error, dump_result, load_job
-from txremote.work.running import running_pools
-from txremote.work.sharedmemory import MOST_AHEAD, Place, SharedMemory
-from txremote.work.tickets import take_ticket
-from txremote.work.worker_protocol import (
+from txremote.work.plainjobs import JobCall, Terminated, is_promise, plain_result
+from txremote.work.plainphase import (
     ANSWERS,
-    CONFIG,
     DONE,
-    DROPPED,
     FAILED,
     LARGE_JOBS,
     LARGE_RESULTS,
     PART,
     REQUESTS,
     TICKETS,
+    this_process,
 )
+from txremote.work.records import RecordStream, RecordWriter, send_logs
+from txremote.work.sharedmemory import MOST_AHEAD, Place, SharedMemory
+from txremote.work.tickets import take_ticket
 
 _RETRY = 0.005  # seconds
 _LOOK_AGAIN = 250  # milliseconds
 _OWN_THREADS = 2  # the main one, and the one that watches the parent
+_READ_SIZE = 1 << 16  # bytes
+
+Reply = tuple[object, ...]
 
 
-@dataclass(slots=True, eq=False)
 class ReceivedJob:
-    """A job that has not run yet."""
+    """
+    A job that has not run yet.
 
-    number: int
-    name: str
-    timed: bool  # whether the parent wants to know when it begins
-    payload: bytes | Place
-    references: tuple[object, ...]
-    reply: Deferred[object] = field(default_factory=Unshared)
+    Attributes:
+        timed: Whether the parent wants to know when it begins.
+        answer: Takes its reply, where that is an answer of the wire; else None.
+    """
+
+    __slots__ = ("answer", "name", "number", "payload", "references", "timed")
+
+    def __init__(
+        self,
+        number: int,
+        name: str,
+        timed: bool,
+        payload: bytes | Place | None,
+        references: tuple[object, ...] = (),
+        answer: Any = None,
+    ) -> None:
+        self.number = number
+        self.name = name
+        self.timed = timed
+        self.payload = payload
+        self.references = references
+        self.answer = answer
 
 
-class JobReceiver(Service):
-    """The object that the parent gives jobs to."""
+class JobDesk:
+    """The jobs that have arrived. Any thread."""
 
     def __init__(self) -> None:
-        self.part_size = PART
         self._jobs: dict[int, ReceivedJob] = {}
-        self._parts: dict[int, list[bytes]] = {}
         # A thread that a job has left running serves the connection, too, while it
         # waits for a call of its own.
         self._lock = threading.Lock()
         self._wanted: tuple[int, Callable[[], None]] | None = None
 
-    def prepare(self, path: tuple[str, ...], level: int, part: int, nice: int) -> int:
-        """Take over the parent's `sys.path`, level of `logging` and size of parts, in bytes."""
-        _be_nice(nice)
-        sys.path[:] = path
-        send_logs(WRITER.send, level)
-        self.part_size = part
-        return os.getpid()
-
-    def part(self, number: int, data: bytes) -> None:
-        """Take a part of the payload of a job that is to come."""
-        self._parts.setdefault(number, []).append(data)
-
-    def submit(
-        self, number: int, name: str, timed: bool, payload: bytes | Place, *references: Any
-    ) -> Deferred[object]:
-        """Take a job; answer (DONE, payload, *references), (FAILED, *dump_error()), (DROPPED,)."""
-        if self._parts and isinstance(payload, bytes):
-            payload = b"".join([*self._parts.pop(number, []), payload])
-        job = ReceivedJob(number, name, timed, payload, references)
+    def add(self, job: ReceivedJob) -> None:
+        """Take a job in."""
         with self._lock:
-            self._jobs[number] = job
+            self._jobs[job.number] = job
             wanted = self._wanted
-        if wanted is not None and wanted[0] == number:
+        if wanted is not None and wanted[0] == job.number:
             wanted[1]()
-        return job.reply
 
     def take(
         self, number: int, arrived: Callable[[], None]
@@ -123,12 +107,124 @@ class JobReceiver(Service):
                 if first > number:
                     break
                 dropped.append(self._jobs.pop(first))
-        if job is not None and self._parts:  # of jobs that could not be sent in the end
-            self._parts = {n: parts for n, parts in self._parts.items() if n > number}
         return job, dropped
 
 
+class Link(Protocol):
+    """The way to the parent."""
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when something comes."""
+
+    def serve(self) -> bool:
+        """Take in what has come, and tell whether that was anything. EOFError: it is closed."""
+
+    def find(self, number: int) -> ReceivedJob | None:
+        """Wait for a job; None if it comes over the other link. EOFError: it never comes."""
+
+    def loaded(self, number: int) -> None:
+        """Have the parent count a job's time from now on: what it needs has been imported."""
+
+    def reply(self, job: ReceivedJob, reply: Reply) -> bool:
+        """Send off an outcome; False if this link cannot. Only then the next ticket is taken."""
+
+
 WRITER = RecordWriter(1)
+
+
+class PlainLink:
+    """The plain messages. For the main thread."""
+
+    def __init__(self, desk: JobDesk) -> None:
+        self.peer = False  # whether the parent has said that it is to be a peer
+        self.part_size = PART
+        self._desk = desk
+        self._messages = plainphase.Messages(PART)
+        self._poll = select.poll()
+        self._poll.register(REQUESTS, select.POLLIN)
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when something comes."""
+        return REQUESTS
+
+    def serve(self, wait: bool = False) -> bool:
+        """Take in what has come, and tell whether that was anything. EOFError: it is closed."""
+        if not self._poll.poll(None if wait else 0):
+            return False
+        if not _read(self._messages):
+            raise EOFError
+        while not self.peer and (message := self._messages.next()) is not None:
+            self._received(message)
+        return not self.peer
+
+    def _received(self, message: plainphase.Message) -> None:
+        kind, *rest = message
+        if kind == plainphase.JOB:
+            self._desk.add(ReceivedJob(*rest))
+        elif kind == plainphase.PREPARE:
+            self._prepare(*rest)
+        elif kind == plainphase.PEER:
+            self.peer = True
+
+    def _prepare(self, path: list[str], level: int, part: int, nice: int) -> None:
+        sys.path[:] = path
+        self.part_size = part
+        send_logs(WRITER.send, level)
+        try:
+            _be_nice(nice)
+        except OSError as problem:
+            self.send(plainphase.NOT_READY, str(problem))
+        else:
+            self.send(plainphase.READY)
+
+    def find(self, number: int) -> ReceivedJob | None:
+        """Wait for a job; None if it comes over the other link. EOFError: it never comes."""
+        while True:
+            job, _dropped = self._desk.take(number, _nothing)
+            if job is not None or self.peer:
+                return job
+            self.serve(wait=True)
+
+    def loaded(self, number: int) -> None:
+        """Have the parent count a job's time from now on: what it needs has been imported."""
+        self.send(plainphase.LOADED, number)
+
+    def reply(self, job: ReceivedJob, reply: Reply) -> bool:
+        """Send off an outcome; False if this link cannot. Only then the next ticket is taken."""
+        return self.send(plainphase.OUTCOME, job.number, *reply)
+
+    def send(self, *message: object) -> bool:
+        """Send a message; False if it holds more than plain values, or too much."""
+        packed = plainphase.pack(message, self.part_size)
+        if packed is not None:
+            _write(packed)
+        return packed is not None
+
+    def need_peer(self) -> None:
+        """Have the parent say that this is to be a peer. EOFError: it is gone."""
+        self.send(plainphase.NEED_PEER)
+        while not self.peer:
+            self.serve(wait=True)
+
+
+def _read(messages: plainphase.Messages) -> bool:
+    """Read what there is; False at the end. For TERM, it is not to be cut."""
+    data = os.read(REQUESTS, _READ_SIZE)
+    messages.feed(data)
+    return bool(data)
+
+
+def _write(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(ANSWERS, view) :]
+        except OSError:
+            raise EOFError from None
+
+
+def _nothing() -> None:
+    return None
 
 
 class Child:
@@ -136,97 +232,91 @@ class Child:
 
     def __init__(
         self,
-        conn: BlockingConnection,
-        receiver: JobReceiver,
         tickets: int,
         large_jobs: SharedMemory | None = None,
         large_results: SharedMemory | None = None,
     ) -> None:
-        self._conn = conn
-        self._receiver = receiver
+        self._desk = JobDesk()
+        self._plain = PlainLink(self._desk)
+        self._link: Link = self._plain
         self._tickets = tickets
         self._large_jobs = large_jobs
         self._large_results = large_results
-        self._poll = select.poll()
-        self._poll.register(conn.fileno(), select.POLLIN)
-        self._poll.register(tickets, select.POLLIN)
-        self._main = threading.get_ident()
         self._pid = os.getpid()
 
     def run(self) -> None:
         """Run jobs until the parent has gone."""
+        poll = select.poll()
+        poll.register(self._link.fileno(), select.POLLIN)
+        poll.register(self._tickets, select.POLLIN)
         try:
             while True:
                 number = take_ticket(self._tickets)
                 if number is not None:
                     self._run(self._find(number))
                     continue
-                while self._conn.serve(0):
+                while self._link.serve():
+                    continue
+                if self._plain.peer and self._link is self._plain:
+                    self._become_peer()
                     continue
                 # a thread that a job has left might have read our message
                 alone = threading.active_count() <= _OWN_THREADS
-                self._poll.poll(None if alone else _LOOK_AGAIN)
+                poll.poll(None if alone else _LOOK_AGAIN)
         except EOFError:
             return
 
     def _find(self, number: int) -> ReceivedJob:
-        pump = self._conn._pump
-        while True:
-            waiter = PendingAnswer()
-            job, dropped = self._receiver.take(number, partial(self._wake, waiter))
-            for one in dropped:
-                self._reply(one, (DROPPED,))
-            if job is not None:
-                return job
-            if not pump.run_until(waiter, None):
-                raise EOFError
+        job = self._link.find(number)
+        if job is None:
+            self._become_peer()
+            job = self._link.find(number)
+            assert job is not None
+        return job
 
-    def _wake(self, waiter: PendingAnswer) -> None:
-        if threading.get_ident() == self._main:
-            waiter.done = True
-        else:
-            self._conn._pump.interrupt(waiter)
+    def _become_peer(self) -> None:
+        self._plain.need_peer()
+        self._plain.send(plainphase.PEER)
+        # Twisted is imported by this, and all that jobs do without
+        from txremote.work.childpeer import PeerLink
+
+        self._link = PeerLink(self._desk, self._plain.part_size)
+        _WHOLE.update(function.__code__ for function in self._link.whole)
 
     def _run(self, job: ReceivedJob) -> None:
+        if job.payload is None:
+            return  # it could not be sent in the end
         WRITER.job = job.name
         try:
             function, args, kwargs = self._load(job)
             if job.timed:
-                self._tell_loaded(job.number)
+                self._link.loaded(job.number)
             result = function(*args, **kwargs)
             function = args = kwargs = None  # type: ignore[assignment]  # free what they hold
-            if not is_netref(result):
-                settled(result, "process")
-            reply = (DONE, *self._dump(result, job.name))
+            if not _is_netref(result) and is_promise(result):
+                raise TypeError(
+                    f"a job in a process gave a {type(result).__name__}: it has to give its result "
+                    "itself, and asynchronous code belongs in the reactor's thread"
+                )
+            reply: Reply = (DONE, *self._dump(result, job))
             result = None
         except Terminated:
             raise
         except Exception as error:
-            reply = (FAILED, *dump_error(error))
+            self._returned(job)
+            reply = _failed(error)
         except BaseException as error:  # sys.exit() in a job is no end of its parent
-            plain = RuntimeError(f"the job {job.name} raised {safe_repr(error)}")
-            plain.__cause__ = error
-            reply = (FAILED, *dump_error(plain))
+            self._returned(job)
+            reply = _ended(job.name, error)
         self._leave_if_forked()
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, RecordStream) and not stream.finish():
                 _open_streams()
         WRITER.job = ""
-        self._reply(job, reply)
-
-    def _tell_loaded(self, number: int) -> None:
-        """Have the parent count a job's time from now on: what it needs has been imported."""
-        self._conn.root  # noqa: B018  # is fetched once
-        self._send_loaded(number)
-
-    def _send_loaded(self, number: int) -> None:
-        protocol = self._conn.protocol
-        root = protocol._root
-        assert root is not None
-        with self._conn._pump.lock:
-            told = protocol.outbound.call(root, ("loaded",), (number,), {})
-            told.addErrback(_ignored)
-        self._flush()
+        if (len(reply) > 2 and reply[0] == DONE) or not self._link.reply(job, reply):
+            if self._link is self._plain:
+                self._become_peer()
+            self._link.reply(job, reply)
 
     def _leave_if_forked(self) -> None:
         if os.getpid() != self._pid:
@@ -235,15 +325,33 @@ class Child:
     def _load(self, job: ReceivedJob) -> JobCall:
         payload, references = job.payload, job.references
         job.payload, job.references = b"", ()
+        body: bytes | memoryview
+        buffers: Sequence[memoryview]
         if isinstance(payload, bytes):
-            return load_job(payload, references, job.name)
-        assert self._large_jobs is not None
-        body, buffers = self._large_jobs.take(payload)
-        return load_job(body, references, job.name, buffers)
+            body, buffers = payload, []
+        else:
+            assert self._large_jobs is not None and payload is not None
+            body, buffers = self._large_jobs.take(payload)
+        if references:
+            from txremote.work.pickling import load_job
 
-    def _dump(self, result: object, name: str) -> tuple[object, ...]:
+            return load_job(body, references, job.name, buffers)
+        try:
+            call: JobCall = pickle.loads(body, buffers=buffers)
+            return call
+        except Exception as problem:  # imports and constructors: any code
+            from txremote.work.pickling import cannot_be_made
+
+            raise cannot_be_made(body, job.name, problem) from problem
+
+    def _returned(self, job: ReceivedJob) -> None:
+        """Tell that a job has done its work, if its outcome takes an import."""
+        if job.timed and self._link is self._plain and os.getpid() == self._pid:
+            self._plain.send(plainphase.RETURNED, job.number)
+
+    def _dump(self, result: object, job: ReceivedJob) -> tuple[object, ...]:
         buffers = Buffers()
-        payload, references = dump_result(result, name, buffers)
+        payload, references = self._pickled(result, job, buffers)
         if buffers or len(payload) >= LEAST:
             self._leave_if_forked()
             memory = self._large_results
@@ -251,31 +359,38 @@ class Child:
             if place is not None:
                 return place, *references
             if buffers:
-                payload, references = dump_result(result, name)
-        return self._send_parts(payload), *references
+                payload, references = self._pickled(result, job, None)
+        return payload, *references
 
-    def _send_parts(self, payload: bytes) -> bytes:
-        """Send all but the last part of a payload, and return that."""
-        size = self._receiver.part_size
-        start = 0
-        while len(payload) - start > size:
-            self._conn.root.part(payload[start : start + size])
-            start += size
-        return payload[start:] if start else payload
+    def _pickled(
+        self, result: object, job: ReceivedJob, buffers: Buffers | None
+    ) -> tuple[bytes, list[object]]:
+        payload = plain_result(result, buffers)
+        if payload is not None:
+            return payload, []
+        self._returned(job)
+        from txremote.work.pickling import dump_result
 
-    def _reply(self, job: ReceivedJob, reply: tuple[object, ...]) -> None:
-        """Answer, and see that the answer has left: only then may the next ticket be taken."""
-        pump = self._conn._pump
-        with pump.lock:
-            job.reply.callback(self._conn.from_netrefs(reply))
-        self._flush()
+        return dump_result(result, job.name, buffers)
 
-    def _flush(self) -> None:
-        io = self._conn._pump.io
-        io.flush()
-        while io.transport.out and not self._conn.closed:  # a thread of a job's is sending
-            time.sleep(_RETRY)
-            io.flush()
+
+def _failed(error: BaseException) -> Reply:
+    from txremote.work.pickling import dump_error
+
+    return FAILED, *dump_error(error)
+
+
+def _ended(name: str, error: BaseException) -> Reply:
+    from txremote.wire.exceptions import safe_repr
+
+    plain = RuntimeError(f"the job {name} raised {safe_repr(error)}")
+    plain.__cause__ = error
+    return _failed(plain)
+
+
+def _is_netref(result: object) -> bool:
+    netref = sys.modules.get("txremote.refs.netref")  # without it there are none
+    return netref is not None and bool(netref.is_netref(result))
 
 
 def _be_nice(steps: int) -> None:
@@ -326,18 +441,8 @@ def _terminate(_number: int, frame: FrameType | None) -> None:
 
 
 # The functions that must not be left half done. They wait for nothing but a full pipe.
-_WHOLE = frozenset(
-    function.__code__
-    for function in (
-        *(ChannelIO.flush, Inbox.take, ChannelIO.read_available),
-        *(Child._reply, Child._send_loaded),
-    )
-)
-_STATE = os.path.join(os.path.dirname(inbound.__file__), "")
-
-
-def _ignored(_failure: Failure) -> None:
-    return None  # of a lost connection the main loop hears
+_WHOLE = {_read.__code__, _write.__code__}
+_STATE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "peer", "")
 
 
 def _open_streams() -> None:
@@ -347,7 +452,7 @@ def _open_streams() -> None:
 
 def main() -> int:
     """Work for the parent whose number is the only argument, and return the exit status."""
-    running_pools.in_worker = True
+    this_process.is_worker = True
     parent = int(sys.argv[1])
     os.setpgid(0, 0)
     _die_with_parent(parent)
@@ -355,12 +460,10 @@ def main() -> int:
     for descriptor in (REQUESTS, ANSWERS, TICKETS, LARGE_JOBS, LARGE_RESULTS):
         os.set_inheritable(descriptor, False)  # not for what the jobs start
     _open_streams()
-    receiver = JobReceiver()
     jobs = SharedMemory.inherited(LARGE_JOBS)
     results = SharedMemory.inherited(LARGE_RESULTS, MOST_AHEAD)
-    conn = accept(PipeChannel(REQUESTS, ANSWERS), receiver, CONFIG)
     try:
-        Child(conn, receiver, TICKETS, jobs, results).run()
+        Child(TICKETS, jobs, results).run()
     except Terminated:
         return 128 + signal.SIGTERM
     return 0

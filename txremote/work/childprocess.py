@@ -25,10 +25,7 @@ from twisted.python.failure import Failure
 
 from txremote.refs.clock import steady
 from txremote.work.output import RecordReader
-from txremote.work.ports import IPoolReactor
-from txremote.work.sharedmemory import SharedMemory
-from txremote.work.surroundings import LIKE_PARENT, Surroundings
-from txremote.work.worker_protocol import (
+from txremote.work.plainphase import (
     ANSWERS,
     LARGE_JOBS,
     LARGE_RESULTS,
@@ -36,6 +33,9 @@ from txremote.work.worker_protocol import (
     REQUESTS,
     TICKETS,
 )
+from txremote.work.ports import IPoolReactor
+from txremote.work.sharedmemory import SharedMemory
+from txremote.work.surroundings import LIKE_PARENT, Surroundings
 
 _PIPE_SIZE = 256 * 1024  # bytes
 _LOOK_AGAIN = 0.05  # seconds

@@ -10,13 +10,10 @@ So it may print, log and fail as jobs do; where it fails the process has not com
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import CoroutineType
-
-from twisted.internet.defer import Deferred
 
 from txremote.importing import import_longest
 from txremote.wire.exceptions import safe_repr
-from txremote.work.pickling import Terminated
+from txremote.work.plainjobs import Terminated, is_promise
 
 InitializerFunction = Callable[[], object]
 
@@ -30,9 +27,7 @@ def initialize(given: InitializerFunction | str) -> None:
         raise
     except BaseException as error:  # sys.exit() ends no program here
         raise RuntimeError(f"it raised {safe_repr(error)}") from error
-    if isinstance(result, (Deferred, CoroutineType)):
-        if isinstance(result, CoroutineType):
-            result.close()
+    if is_promise(result):
         raise TypeError(
             f"it gave a {type(result).__name__}, which nobody waits for: an initializer is done "
             "when it returns"

@@ -9,10 +9,7 @@ the items of tuples are converted.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any
-
-from twisted.internet.defer import Deferred
 
 from txremote.errors import NotPicklable
 from txremote.refs.netref import is_netref
@@ -20,6 +17,7 @@ from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.plain import PLAIN
 from txremote.work.declared import MAY_HOLD_RECORDS, declared
 from txremote.work.live import Live
+from txremote.work.plainjobs import is_promise
 
 if TYPE_CHECKING:
     from txremote.interfaces import IPool
@@ -79,11 +77,7 @@ def settled_result(result: object) -> Any:
 
 def settled(result: object, where: str) -> Any:
     """Return a job's result. TypeError if it is a promise: nobody would be waiting for it."""
-    # This looks at the result's __class__, which may be a property and fail: here,
-    # and not in the Deferred that the result goes into, which looks at it too.
-    if isinstance(result, (Deferred, CoroutineType)):
-        if isinstance(result, CoroutineType):
-            result.close()
+    if is_promise(result):
         raise TypeError(
             f"a job in a {where} gave a {type(result).__name__}: it has to give its result "
             "itself, and asynchronous code belongs in the reactor's thread"

@@ -12,32 +12,17 @@ while the pipe is full, so a job that prints a lot is slowed down and nothing gr
 
 from __future__ import annotations
 
-import io
 import json
-import logging
-import os
-import threading
-from collections.abc import Callable
-from typing import Any, cast
 
 from constantly import NamedConstant  # type: ignore[import-untyped]
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import (
-    ILogObserver,
-    InvalidLogLevelError,
-    LogLevel,
-    formatEvent,
-    globalLogBeginner,
-)
+from twisted.logger import InvalidLogLevelError, LogLevel
 
 from txremote.levels import Logger
 from txremote.peer.logging import RateLimit
+from txremote.work.records import LONGEST_LINE, MARK, Send
 
-_MARK = "\x1e"
-_MARK_BYTES = b"\x1e"
-
-#: Longest line that is logged as one, in bytes; a longer one is cut in pieces.
-LONGEST_LINE = 16 * 1024
+_MARK_BYTES = MARK.encode()
 
 #: How much of a process's output is logged: this many characters in this many seconds, a
 #: line being `LINE` more than its text.
@@ -46,132 +31,6 @@ LOGGED_IN = 10.0
 LINE = 100
 
 log = Logger("txremote.job")
-
-Send = Callable[[dict[str, str]], None]
-
-
-# -- the child's side
-
-
-class RecordWriter:
-    """Writes records to a descriptor, with the name of the `job` that runs. Any thread."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.job = ""
-        self._descriptor = descriptor
-        self._lock = threading.RLock()  # a signal's handler may print, too
-
-    def send(self, record: dict[str, str]) -> None:
-        """Write one record, with the job's name."""
-        text = record["text"]
-        lines = []
-        for start in range(0, len(text) or 1, LONGEST_LINE):
-            piece = {"job": self.job, **record, "text": text[start : start + LONGEST_LINE]}
-            lines.append(f"{_MARK}{json.dumps(piece)}\n")
-        data = memoryview("".join(lines).encode("ascii"))
-        with self._lock:
-            try:
-                while data:
-                    data = data[os.write(self._descriptor, data) :]
-            except OSError:  # the parent is gone, and this process about to go
-                return
-
-
-class _Lines(io.RawIOBase):
-    """Makes records of the lines that are written to it."""
-
-    def __init__(self, writer: RecordWriter, stream: str, descriptor: int) -> None:
-        self._writer = writer
-        self._stream = stream
-        self._descriptor = descriptor
-        self._rest = b""
-
-    def writable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        # for programs that a job starts: what they print is raw
-        return self._descriptor
-
-    def write(self, data: Any) -> int:
-        written = bytes(data)
-        lines = (self._rest + written).split(b"\n")
-        self._rest = lines.pop()
-        for line in lines:
-            self._line(line)
-        while len(self._rest) > LONGEST_LINE:
-            end = LONGEST_LINE
-            while end > LONGEST_LINE - 4 and self._rest[end] & 0xC0 == 0x80:
-                end -= 1  # not in the middle of a character
-            self._line(self._rest[:end])
-            self._rest = self._rest[end:]
-        return len(written)
-
-    def _line(self, line: bytes) -> None:
-        self._writer.send({"stream": self._stream, "text": line.decode("utf-8", "replace")})
-
-    def finish(self) -> None:
-        if self._rest:
-            rest, self._rest = self._rest, b""
-            self._line(rest)
-
-
-class RecordStream(io.TextIOWrapper):
-    """A `sys.stdout` or `sys.stderr` whose lines become records. Programs use its fileno."""
-
-    def __init__(self, writer: RecordWriter, stream: str, descriptor: int) -> None:
-        self._lines = _Lines(writer, stream, descriptor)
-        super().__init__(
-            io.BufferedWriter(self._lines), "utf-8", "backslashreplace", line_buffering=True
-        )
-
-    def finish(self) -> bool:
-        """Send the line that was begun. False if a job has closed or detached the stream."""
-        try:
-            self.flush()
-        except ValueError:
-            return False
-        self._lines.finish()
-        return True
-
-
-class _RecordHandler(logging.Handler):
-    """Sends what is logged with the standard library's `logging`."""
-
-    def __init__(self, send: Send) -> None:
-        super().__init__()
-        self._send = send
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            text = self.format(record)
-        except Exception:  # the job's arguments do not fit its message
-            self.handleError(record)
-            return
-        self._send({"level": record.levelname.lower(), "logger": record.name, "text": text})
-
-
-def send_logs(send: Send, level: int) -> None:
-    """Have everything that is logged in this process from a level on become records."""
-    logging.basicConfig(handlers=[_RecordHandler(send)], level=level)
-
-    def observe(event: dict[str, Any]) -> None:
-        failure = event.get("log_failure")
-        text = formatEvent(event)
-        if failure is not None:
-            text += "\n" + failure.getTraceback()
-        send(
-            {
-                "level": event.get("log_level", LogLevel.info).name,
-                "logger": str(event.get("log_namespace", "")),
-                "text": text,
-            }
-        )
-
-    globalLogBeginner.beginLoggingTo([cast(ILogObserver, observe)], redirectStandardIO=False)
-
-
-# -- the parent's side
 
 _LEVELS = {"warning": LogLevel.warn, "notset": LogLevel.debug}
 _STREAMS = {"stdout": LogLevel.info, "stderr": LogLevel.warn}

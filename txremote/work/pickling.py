@@ -42,11 +42,10 @@ from txremote.work.buffers import Buffers
 from txremote.work.declared import RECORD_MODULE, declared
 from txremote.work.failures import JobFailure, job_failure
 from txremote.work.live import Live
-from txremote.work.reducers import ReducingPickler, are_registered, dumps as reducing_dumps, reduced
+from txremote.work.plainjobs import MAIN, PROTOCOL, JobCall, Terminated, plain_dumps
+from txremote.work.reducers import ReducingPickler, reduced
 from txremote.work.unpicklable import ADVICE, Place, describe, parts_of
 
-PROTOCOL = 5
-_MAIN = b"__main__"  # its names mean something else in another process
 _HINT = " (pip install 'txremote[pool]' for lambdas, closures and what is in __main__)"
 
 _BY_VALUE = object()
@@ -54,11 +53,6 @@ _BY_VALUE = object()
 Pickled = tuple[bytes, list[object]]
 _Take = Callable[[pickle.PickleBuffer], bool] | None
 _IsLive = Callable[[object], object]
-JobCall = tuple[Callable[..., object], tuple[object, ...], dict[str, object]]
-
-
-class Terminated(BaseException):
-    """The parent wants this job to end. No Exception, so that no job catches it by mistake."""
 
 
 def with_remote_traceback(error: BaseException, text: str, name: str = "") -> JobFailure:
@@ -164,8 +158,7 @@ def _thorough_pickler() -> Any:
 
 
 def _plain(value: object, _is_live: _IsLive, take: _Take) -> Pickled:
-    dumps = reducing_dumps if are_registered() else pickle.dumps
-    return dumps(value, PROTOCOL, buffer_callback=take), []
+    return plain_dumps(value, take), []
 
 
 def _referring(value: object, is_live: _IsLive, take: _Take) -> Pickled:
@@ -210,7 +203,7 @@ def _dump(
     for way in ways:
         try:
             pickled = way(value, is_live, take)
-            if _MAIN in pickled[0]:
+            if MAIN in pickled[0]:
                 break
             if way is not _plain or not buffers or ARROW not in pickled[0]:
                 return pickled
@@ -305,10 +298,13 @@ def load_job(
         call: JobCall = _load(payload, references, buffers)
         return call
     except Exception as problem:  # imports and constructors: any code
-        hint = "" if _has_cloudpickle() or _MAIN not in bytes(payload) else _HINT
-        raise NotPicklable(
-            f"the job {name} cannot be made in its process: {sentence(problem)}{hint}"
-        ) from problem
+        raise cannot_be_made(payload, name, problem) from problem
+
+
+def cannot_be_made(payload: bytes | memoryview, name: str, problem: Exception) -> NotPicklable:
+    """Return the error of a job that cannot be imported or made in its process."""
+    hint = "" if _has_cloudpickle() or MAIN not in bytes(payload) else _HINT
+    return NotPicklable(f"the job {name} cannot be made in its process: {sentence(problem)}{hint}")
 
 
 def dump_result(value: object, name: str, buffers: Buffers | None = None) -> Pickled:

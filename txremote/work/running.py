@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from txremote.errors import WrongThread
 from txremote.eventloop.stop_order import StopOrder, stop_order
 from txremote.work.loops import asyncio_loop_here
+from txremote.work.plainphase import this_process
 
 if TYPE_CHECKING:
     from txremote.interfaces import IPool
@@ -33,7 +34,7 @@ class RunningPools:
 
     def __init__(self, order: StopOrder | None = None) -> None:
         self.default: IPool | None = None  # used where none is named, if it runs
-        self.in_worker = False  # whether this is a worker process of a pool
+        self.in_worker = this_process.is_worker  # a worker process of a pool
         # those that run_async made of descriptions, and that have stopped too
         self.made: dict[tuple[Hashable, str], IPool] = {}
         self.pools: list[IPool] = []

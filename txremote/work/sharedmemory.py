@@ -28,7 +28,6 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from threading import RLock
 
-from txremote.refs import forks
 from txremote.wire.pages import fresh
 from txremote.work.buffers import LEAST
 
@@ -50,7 +49,7 @@ class SharedMemory:
     def __init__(self, descriptor: int, most: int | None = None) -> None:
         self.descriptor = descriptor
         self._most = most
-        self._home = forks.here  # what a fork of it forgets is in use here
+        self._home = os.getpid()  # what a fork of it forgets is in use here
         self._end = 0
         self._read = 0
         # The collector may forget a value in any thread, and in the middle of anything: no hole
@@ -143,7 +142,7 @@ class SharedMemory:
     def _punch(self, begin: int, end: int) -> None:
         punch = _fallocate()
         with self._lock:
-            ours = self.descriptor >= 0 and self._home is forks.here
+            ours = self.descriptor >= 0 and self._home == os.getpid()
             if ours and end > begin and punch is not None:
                 punch(self.descriptor, _KEEP_SIZE | _PUNCH_HOLE, begin, end - begin)
 

@@ -42,15 +42,18 @@ from txremote.refs.clock import steady
 from txremote.service import Service
 from txremote.wire.messages import dialect_named
 from txremote.wire.naming import sentence
+from txremote.work import plainphase
 from txremote.work.childprocess import ChildProcess, import_path
 from txremote.work.output import OutputLog
 from txremote.work.pickling import load_error, load_result
 from txremote.work.pipes import PipeTransport
+from txremote.work.plainphase import DONE, FAILED, INITIALIZER
 from txremote.work.ports import IPoolReactor
 from txremote.work.sharedmemory import Place, SharedMemory, Stored
 from txremote.work.surroundings import LIKE_PARENT, Initializer, Surroundings
 from txremote.work.tickets import TicketPipe
-from txremote.work.worker_protocol import CONFIG, DONE, FAILED, INITIALIZER, WorkerLimits
+from txremote.work.worker_protocol import CONFIG, WorkerLimits
+from txremote.work.workerlink import WorkerLink
 
 
 class Job:
@@ -164,6 +167,13 @@ class PrefetchedJobs:
         timer.cancel()
         self._time(job, job.timeout)
 
+    def returned(self, number: int) -> None:
+        """Count a job's time no more: it is over, though its outcome takes an import."""
+        job, timer = self._timed, self._timer
+        if job is not None and timer is not None and job.number == number:
+            timer.cancel()
+            self._time(job, self._imports)
+
     def clear(self) -> list[Job]:
         """Forget all jobs, and return them."""
         left = list(self.jobs.values())
@@ -218,9 +228,10 @@ class WorkerEvents(Protocol):
 class _Parent(Service):
     """The root of the connection on the parent's side: takes results in parts."""
 
-    def __init__(self, loaded: Callable[[int], None]) -> None:
+    def __init__(self, loaded: Callable[[int], None], outcome: Callable[..., None]) -> None:
         self.parts: list[bytes] = []
         self.loaded = loaded
+        self.outcome = outcome  # of a job that went as a plain message
 
     def part(self, data: bytes) -> None:
         """Take a part of the result that comes next."""
@@ -262,17 +273,23 @@ class Worker:
         timed_out = partial(events.job_timed_out, self)
         self.held = PrefetchedJobs(self, clock, timed_out, limits.imports)
         self._process = ChildProcess(reactor, self._printed, self._exited, surroundings)
-        self._parent = _Parent(self.held.loaded)
-        self._connection = Connection(
+        self._parent = _Parent(self.held.loaded, self.job_outcome)
+        self._link = WorkerLink(self, limits.part, self._connect)
+        self._unsent: list[tuple[Job, int]] | None = None  # until the process is a peer
+        self._setting_up: Job | None = None
+        self._start()
+
+    def _connect(self) -> Connection:
+        clock = steady(self._reactor)
+        return Connection(
             self._parent,
-            executor=LoopExecutor(reactor, WorkerPool()),
+            executor=LoopExecutor(self._reactor, WorkerPool()),
             config=CONFIG,
             dialect=dialect_named("6", False),
             clock=clock,
             sweeper=ReleaseSweeper(clock),
             prepare=prepare,
         )
-        self._start()
 
     def __repr__(self) -> str:
         state = "ending" if self.ending else "ready" if self.ready else "starting"
@@ -292,19 +309,17 @@ class Worker:
             memory = self._events.large_jobs, self._large_results
             answers, requests = self._process.start(tickets, *memory)
             undo.pop_all()
-        self._pipes = PipeTransport(self._reactor, self._connection, answers, requests)
+        self._pipes = PipeTransport(self._reactor, self._link, answers, requests)
         self._pipes.open()
-        self._connection.when_disconnected().addCallback(lambda _why: self._process.look())
         coming_up = Deferred.fromCoroutine(self._come_up())
         coming_up.addTimeout(self._limits.start, steady(self._reactor))
         coming_up.addErrback(self._did_not_come_up)
 
     async def _come_up(self) -> None:
-        await self._connection.introduce()
         level = logging.getLogger().getEffectiveLevel()
         around = self._surroundings
-        path = import_path(around.cwd)
-        await self._connection.root.prepare(path, level, self._limits.part, around.nice)
+        path = [str.__str__(entry) for entry in import_path(around.cwd)]
+        await self._link.prepare(path, level, self._limits.part, around.nice)
         if self._initializer is not None and not self.ending:
             await self._set_up(self._initializer)
         if not self.ending:
@@ -314,15 +329,19 @@ class Worker:
     async def _set_up(self, initializer: Initializer) -> None:
         self._at = f" while its {initializer.name} ran"
         payload, references = initializer.pickled
+        job = Job(initializer.name, payload, list(references), None, lambda _job, _given: None)
+        self._setting_up = job
         self.held.tickets.put([INITIALIZER])
-        call = (INITIALIZER, initializer.name, False, payload, *references)
-        status, *rest = await self._connection.root.submit(*call)
+        self._send(job)
+        reply: Any = await job.deferred
+        status, *rest = reply
+        self._setting_up = None
         self._at = ""
         if status == FAILED:
-            problem = load_error(*rest).value
-            assert problem is not None
+            problem = load_error(*rest)
+            assert problem.value is not None
             self.tail.append(rest[-1].rstrip())  # the traceback
-            raise _NotSetUp(f"its {initializer.name} failed: {sentence(problem)}")
+            raise _NotSetUp(f"its {initializer.name} failed: {sentence(problem.value)}")
 
     def _did_not_come_up(self, failure: Failure) -> None:
         if failure.check(DeferredTimeout):
@@ -353,7 +372,48 @@ class Worker:
                 self._events.job_ended(self, job, problem)
 
     def _send(self, job: Job) -> Failure | None:
-        connection = self._connection
+        link = self._link
+        if link.plain and not job.references:
+            payload = job.payload.place if isinstance(job.payload, Stored) else job.payload
+            timed = job.timeout is not None
+            if link.send(plainphase.JOB, job.number, job.name, timed, payload):
+                return None
+        if link.plain:
+            self.peer_needed()
+        if self._unsent is None:
+            return self._send_to_peer(job)
+        self._unsent.append((job, job.number))
+        return None
+
+    def peer_needed(self) -> None:
+        """Have the process become a peer: what is sent waits until it is."""
+        if self._link.plain:
+            self._unsent = []
+            becoming = Deferred.fromCoroutine(self._become_peer())
+            becoming.addErrback(self._no_peer)
+
+    def _no_peer(self, failure: Failure) -> None:
+        if not failure.check(ConnectionLost, CancelledError):  # of which `_exited` tells
+            self.end(f"was ended, for no objects can be passed to it: {failure.value}")
+
+    async def _become_peer(self) -> None:
+        connection = await self._link.become_peer()
+        await connection.introduce()
+        waiting, self._unsent = self._unsent or [], None
+        unsent = []
+        for job, number in waiting:
+            if number == INITIALIZER or self.held.jobs.get(number) is job:
+                problem = self._send_to_peer(job)
+                if problem is not None:
+                    root: Any = connection._root
+                    connection.outbound.call(root, ("drop",), (number,), {}).addErrback(_ignored)
+                    unsent.append((job, number, problem))
+        for job, number, problem in unsent:  # last, for it calls any code
+            self._unanswered(problem, job, number)
+
+    def _send_to_peer(self, job: Job) -> Failure | None:
+        connection = self._link.peer
+        assert connection is not None
         root: Any = connection._root
         payload: bytes | Place
         if isinstance(job.payload, Stored):
@@ -373,8 +433,10 @@ class Worker:
 
     def _send_parts(self, number: int, payload: bytes) -> bytes:
         """Send all but the last part of a payload, and return that."""
-        outbound, part = self._connection.outbound, self._limits.part
-        root: Any = self._connection._root
+        connection = self._link.peer
+        assert connection is not None
+        outbound, part = connection.outbound, self._limits.part
+        root: Any = connection._root
         start = 0
         while len(payload) - start > part:
             piece = payload[start : start + part]
@@ -384,6 +446,8 @@ class Worker:
 
     def _answered(self, reply: Any, job: Job, number: int) -> None:
         held = self.held
+        if number == INITIALIZER and not job.deferred.called:
+            job.deferred.callback(reply)
         if held.jobs.get(number) is not job:
             return  # it was taken back, or its process is being ended
         status, *rest = reply
@@ -401,6 +465,31 @@ class Worker:
         if self._output.ration.left_out:
             self._output.tell_left_out(self.pid)
         self._events.job_ended(self, job, result)
+
+    def job_outcome(self, number: int, *reply: Any) -> None:
+        """Take the reply to a job that went as a plain message."""
+        job = self._setting_up if number == INITIALIZER else self.held.jobs.get(number)
+        if job is not None:
+            self._answered(reply, job, number)
+
+    def job_loaded(self, number: int) -> None:
+        """Count a job's time from now on."""
+        self.held.loaded(number)
+
+    def job_returned(self, number: int) -> None:
+        """Count a job's time no more."""
+        self.held.returned(number)
+
+    def link_lost(self) -> None:
+        """Look after the process: it ends, or has ended."""
+        if self._setting_up is not None:
+            lost = Failure(ConnectionLost("the process has gone"))
+            self._unanswered(lost, self._setting_up, INITIALIZER)
+        self._process.look()
+
+    def nonsense(self, why: str) -> None:
+        """End the process, which has written what is no message."""
+        self.end(f"was ended: something has written into its pipe ({why})")
 
     def _load(self, payload: bytes | Place, references: list[object], name: str) -> object:
         if isinstance(payload, bytes):
@@ -420,6 +509,8 @@ class Worker:
     def _unanswered(self, failure: Failure, job: Job, number: int) -> None:
         # a result that cannot be sent; of a lost connection `_exited` tells
         self._parent.parts = []
+        if number == INITIALIZER and not job.deferred.called:
+            job.deferred.errback(failure)
         lost = failure.check(ConnectionLost, DeadReferenceError, CancelledError)
         if not lost and self.held.jobs.get(number) is job:
             self.held.remove(number)
@@ -433,7 +524,10 @@ class Worker:
     def retire(self) -> None:
         """Close its connection when it has nothing to do any more: it ends by itself."""
         self.ending = True
-        self._connection.close().addErrback(_ignored)
+        if self._link.peer is None:
+            self._pipes.loseConnection()  # type: ignore[no-untyped-call]
+        else:
+            self._link.peer.close().addErrback(_ignored)
         self._process.kill_in(self._limits.grace)
 
     def end(self, why: str) -> None:

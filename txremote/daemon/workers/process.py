@@ -31,7 +31,7 @@ from txremote.daemon.workers.launch import CONTROL, FIRST_SOCKET, NUMBER_VARIABL
 from txremote.levels import Logger, levels
 from txremote.refs.clock import EventLoop, steady
 from txremote.work.childprocess import how_it_ended, import_path, interpreter_options
-from txremote.work.worker_protocol import PATH_VARIABLE
+from txremote.work.plainphase import PATH_VARIABLE
 
 _log = Logger("txremote.workers")
 
