@@ -202,7 +202,8 @@ class PlainLink:
 
     def need_peer(self) -> None:
         """Have the parent say that this is to be a peer. EOFError: it is gone."""
-        self.send(plainphase.NEED_PEER)
+        if not self.peer:
+            self.send(plainphase.NEED_PEER)
         while not self.peer:
             self.serve(wait=True)
 

@@ -200,10 +200,11 @@ class PrefetchedJobs:
     def _time(self, job: Job, seconds: float | None) -> None:
         assert seconds is not None
         self._timed = job
-        self._timer = self._clock.callLater(max(0.0, seconds), self._time_is_up, job)
+        self._timer = self._clock.callLater(max(0.0, seconds), self._time_is_up)
 
-    def _time_is_up(self, job: Job) -> None:
-        self._timer = self._timed = None
+    def _time_is_up(self) -> None:
+        job, self._timer, self._timed = self._timed, None, None
+        assert job is not None
         self._timed_out(job)
 
 
