@@ -3,8 +3,9 @@ One worker of a process pool: its process, the connection to it, the jobs that i
 
 However it ends, its pool is told once, when the process has been reaped and all that it had sent
 has been read. It is given jobs ahead of its work, and runs them in the order of their numbers. A
-job is a request over the worker's own connection, with large values in parts. The tickets
-(`txremote.work.tickets`) tell the pool which jobs have begun:
+job is a message of `txremote.work.plainphase`, or, once the process is a peer, a request over the
+worker's own connection, with large values in parts. Jobs that are sent while the process becomes
+one wait here. The tickets (`txremote.work.tickets`) tell the pool which jobs have begun:
 
 * A job that is taken back has not begun, and never will unless it is given again.
 * When all that can be has been taken back, only the last job that is left can be running; the
