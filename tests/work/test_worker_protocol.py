@@ -7,19 +7,19 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from txremote.work import worker_protocol
+from txremote.work import plainphase
 
 
 def test_the_descriptors_are_free() -> None:
     """None is a standard one, and none has two uses."""
-    used = {worker_protocol.REQUESTS, worker_protocol.ANSWERS, worker_protocol.TICKETS}
+    used = {plainphase.REQUESTS, plainphase.ANSWERS, plainphase.TICKETS}
     assert len(used) == 3
     assert not used & {0, 1, 2}
 
 
 def test_the_replies_can_be_told_apart() -> None:
     """Each beginning is another number."""
-    assert len({worker_protocol.DONE, worker_protocol.FAILED, worker_protocol.DROPPED}) == 3
+    assert len({plainphase.DONE, plainphase.FAILED, plainphase.DROPPED}) == 3
 
 
 def test_the_parent_does_not_import_the_child_s_side() -> None:

@@ -125,6 +125,7 @@ def test_nothing_waits_for_a_process_that_is_gone(link: Any) -> None:
     "data", [b"\xff" * 8, packed(plainphase.PEER), packed(plainphase.OUTCOME, 1)[:8] + b"\xff" * 9]
 )
 def test_nonsense(link: Any, data: bytes) -> None:
-    """The worker hears of it, once; nothing of it is kept."""
+    """The worker hears of it, once, and of nothing that comes after it."""
     link.dataReceived(data + b"\0" * 100)
-    assert [each[0] for each in link._events.told][:1] == ["nonsense"]
+    link.dataReceived(packed(plainphase.OUTCOME, 1, 1, b"x"))
+    assert [each[0] for each in link._events.told] == ["nonsense"]

@@ -61,7 +61,7 @@ class WorkerLink(Protocol):
         self._most = most
         self._connect = connect
         self._messages = plainphase.Messages(most)
-        self._lost = False
+        self._lost = self._broken = False
         self._ready: Deferred[None] | None = None
         self._switched: Deferred[Connection] | None = None
 
@@ -100,13 +100,15 @@ class WorkerLink(Protocol):
         if self.peer is not None:
             self.peer.dataReceived(data)
             return
+        if self._broken:
+            return
         messages = self._messages
         messages.feed(data)
         try:
             while self.peer is None and (message := messages.next()) is not None:
                 self._received(*message)
         except (ValueError, TypeError) as problem:
-            messages.rest.clear()
+            self._broken = True  # what comes next may look like messages
             self._events.nonsense(str(problem))
 
     def _received(self, kind: int, *rest: Any) -> None:
