@@ -127,7 +127,7 @@ IMPLEMENTERS = [
     (IRemoteService, VoidService, VoidService),
     (IRemoteService, Calculator, Calculator),
     (IPushProducer, Outbox, lambda: Outbox(None, None, 1000)),
-    (IPushProducer, ConsumerSink, lambda: ConsumerSink(Feed(), list)),
+    (IPushProducer, ConsumerSink, lambda: ConsumerSink(Feed(), list, bool)),
     (ITransport, MemoryTransport, MemoryTransport),
     (ITransport, PumpTransport, lambda: PumpTransport(None)),
     (IStreamClientEndpoint, ClientEndpoint, lambda: ClientEndpoint(Deferred, "nowhere")),

@@ -8,6 +8,7 @@ import gc
 import threading
 import weakref
 from collections import Counter
+from contextvars import Context
 from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any
@@ -646,6 +647,14 @@ def owned(connection: Connection, other: Connection) -> Counter[str]:
 
 
 def test_a_peer_that_is_idle_holds_few_objects_and_no_container() -> None:
+    parts = Context().run(parts_of_an_idle_connection)  # variables of other tests are no part of it
+    # each takes some 100 bytes, and an empty container 64
+    parts.subtract(dict.fromkeys(PARTS_OF_AN_IDLE_CONNECTION, 1))
+    assert not +parts
+
+
+def parts_of_an_idle_connection() -> Counter[str]:
+    """Return what one of two connections owns, by type, each of which has given its root."""
     clock = Clock()
     make = partial(
         Connection,
@@ -663,7 +672,4 @@ def test_a_peer_that_is_idle_holds_few_objects_and_no_container() -> None:
         connection.makeConnection(MemoryTransport())
         connection.dataReceived(frame(request_payload(1, HANDLE_GETROOT)))
         assert len(connection.tables.exports) == 1
-    parts = owned(one, another)
-    # each takes some 100 bytes, and an empty container 64
-    parts.subtract(dict.fromkeys(PARTS_OF_AN_IDLE_CONNECTION, 1))
-    assert not +parts
+    return owned(one, another)

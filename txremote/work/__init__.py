@@ -8,6 +8,7 @@ Work somewhere else: pools, and `run_async`.
 ``childprocess``  a worker's process, as the operating system has it: its start, its end in words
 ``declared``  records in the arguments of a job, and the types that its function declares
 ``failures``  `JobFailure`: a job's exception with its notes, cause and context
+``hidden``  modules that a worker process would look for in the wrong place, by its parent's path
 ``initializer``  the function that sets up a worker process before its first job
 ``limited``  `limited_exec`: sources of people who are not trusted, each in a process of its own
 ``live``  `live`: an argument that goes by reference where all others go by value

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 
 from txremote.work import plainphase
 from txremote.work.buffers import LEAST, Buffers
+from txremote.work.hidden import OwnPathFinder
 from txremote.work.plainjobs import JobCall, Terminated, is_promise, plain_result
 from txremote.work.plainphase import (
     ANSWERS,
@@ -166,7 +167,11 @@ class PlainLink:
         elif kind == plainphase.PEER:
             self.peer = True
 
-    def _prepare(self, path: list[str], level: int, part: int, nice: int) -> None:
+    def _prepare(
+        self, path: list[str], level: int, part: int, nice: int, hidden: list[str]
+    ) -> None:
+        if hidden:
+            sys.meta_path.insert(0, OwnPathFinder(hidden))
         sys.path[:] = path
         self.part_size = part
         send_logs(WRITER.send, level)

@@ -40,8 +40,8 @@ DONE, FAILED, DROPPED = 1, 0, -1
 #: wire has a 32-bit length.
 PART = 1 << 30
 
-#: The first item of a message of the parent: (PREPARE, path, level, size of parts, nice),
-#: (JOB, number, name, timed, payload).
+#: The first item of a message of the parent: (PREPARE, path, level, size of parts, nice, names that
+#: the path hides), (JOB, number, name, timed, payload).
 PREPARE, JOB = 1, 2
 
 #: Of both.

@@ -45,6 +45,7 @@ from txremote.wire.messages import dialect_named
 from txremote.wire.naming import sentence
 from txremote.work import plainphase
 from txremote.work.childprocess import ChildProcess, import_path
+from txremote.work.hidden import hidden_names
 from txremote.work.output import OutputLog
 from txremote.work.pickling import load_error, load_result
 from txremote.work.pipes import PipeTransport
@@ -321,7 +322,8 @@ class Worker:
         level = logging.getLogger().getEffectiveLevel()
         around = self._surroundings
         path = [str.__str__(entry) for entry in import_path(around.cwd)]
-        await self._link.prepare(path, level, self._limits.part, around.nice)
+        hidden = hidden_names(path)
+        await self._link.prepare(path, level, self._limits.part, around.nice, hidden)
         if self._initializer is not None and not self.ending:
             await self._set_up(self._initializer)
         if not self.ending:
