@@ -28,6 +28,7 @@ from twisted.python.failure import Failure
 
 from txremote.daemon.workers.control import Control, WorkerEvents, dial_worker
 from txremote.daemon.workers.launch import CONTROL, FIRST_SOCKET, NUMBER_VARIABLE, Launch
+from txremote.errors import ConnectionLost
 from txremote.levels import Logger, levels
 from txremote.refs.clock import EventLoop, steady
 from txremote.work.childprocess import how_it_ended, import_path, interpreter_options
@@ -158,10 +159,11 @@ class WorkerProcess(ProcessProtocol):
             return
         self._told = told
         taken = self.control.take_levels(told)
-        taken.addErrback(lambda _failure: self._log_levels_not_taken())
+        taken.addErrback(self._log_levels_not_taken)
 
-    def _log_levels_not_taken(self) -> None:
-        if self.phase is not Phase.ENDED:
+    def _log_levels_not_taken(self, failure: Failure) -> None:
+        # of one that has gone something else is told
+        if self.phase is not Phase.ENDED and not failure.check(ConnectionLost):
             said = "worker {worker} (process {process}) was not told how much is logged"
             _log.warn(said, **self.named)
 
