@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from types import GeneratorType
 from typing import Any
 
-from txremote.streams.sinks import check_items, check_sink, is_consumer, write_all
+from txremote.streams.sinks import check_items, check_sink, is_consumer, is_writer, write_all
 
 
 def stream_into(source: Iterable[Any], sink: Any) -> int:
@@ -25,7 +25,7 @@ def stream_into(source: Iterable[Any], sink: Any) -> int:
             asyncio's; or an item is not bytes.
     """
     check_sink(sink)
-    if is_consumer(sink) or callable(getattr(sink, "drain", None)):
+    if is_consumer(sink) or is_writer(sink):
         raise TypeError("a consumer or a writer is for a reactor or a loop: txremote.stream_into")
     if isinstance(source, (bytes, str)):
         raise TypeError(f"{type(source).__name__} is no stream")

@@ -22,6 +22,7 @@ from txremote.streams.sinks import (
     check_items,
     check_sink,
     is_consumer,
+    is_writer,
 )
 from txremote.wire.naming import class_name
 
@@ -92,7 +93,7 @@ class _Copying:
         sink = self._sink
         if is_consumer(sink):
             return ConsumerSink(sink, self._stop, self._is_cancelled)
-        if callable(getattr(sink, "drain", None)):
+        if is_writer(sink):
             return WriterSink(sink)
         return FileSink(sink, in_thread)
 

@@ -107,7 +107,7 @@ class MemoryBudget:
             self._by_host[share.host] = held
         else:
             self._by_host.pop(share.host, None)
-        if share.held or share.unfinished or share.unread:
+        if share.all:
             self._shares[share] = None
         else:
             self._shares.pop(share, None)

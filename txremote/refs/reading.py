@@ -30,7 +30,6 @@ GIVEN_UP: Final = (asyncio.CancelledError, CancelledError, GeneratorExit)
 #: The classes whose items are pushed, and the extension that a peer has which pushes them.
 PUSHED: Final = {STREAM_CLASS: FEATURE_STREAMS, SUBSCRIPTION_CLASS: FEATURE_TOPICS}
 
-
 #: How many items `Items.batch` gives at most.
 MOST_OF_A_BATCH: Final = 1000
 
@@ -113,10 +112,8 @@ class Items:
             first = await anext(self)
         except StopAsyncIteration:
             return []
-        return [
-            first,
-            *islice(self._items, MOST_OF_A_BATCH - 1),
-        ]  # one of this side's may be endless
+        # an iterable of this side's may be endless
+        return [first, *islice(self._items, MOST_OF_A_BATCH - 1)]
 
     async def _fetch(self) -> None:
         """Have a batch in ``_items``, and none at the end."""

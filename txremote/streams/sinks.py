@@ -190,6 +190,11 @@ def is_consumer(sink: Any) -> bool:
     return IConsumer.providedBy(sink) or callable(getattr(sink, "registerProducer", None))
 
 
+def is_writer(sink: Any) -> bool:
+    """Tell whether something is a ``StreamWriter`` of asyncio's, or like one."""
+    return callable(getattr(sink, "drain", None))
+
+
 def check_items(items: Sequence[Any]) -> int:
     """Return how many bytes some items have; TypeError: they are something else."""
     size = 0
