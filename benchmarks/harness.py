@@ -268,13 +268,15 @@ class Stage:
         for child in children:
             child.stop()
 
-    def serve(self, module: str, *arguments: Any) -> Child:
-        """Start a server and wait until it listens."""
-        return self._start(module, "serve", arguments, self._cores.get("serve"))
+    def serve(self, module: str, *arguments: Any, all_cores: bool = False) -> Child:
+        """Start a server and wait until it listens. It has all cores if it is several processes."""
+        core = None if all_cores else self._cores.get("serve")
+        return self._start(module, "serve", arguments, core)
 
-    def connect(self, module: str, *arguments: Any) -> Child:
+    def connect(self, module: str, *arguments: Any, all_cores: bool = False) -> Child:
         """Start a client and wait until it is connected."""
-        return self._start(module, "connect", arguments, self._cores.get("connect"))
+        core = None if all_cores else self._cores.get("connect")
+        return self._start(module, "connect", arguments, core)
 
     def alone(self, module: str) -> Child:
         """

@@ -1,8 +1,8 @@
 """
 Draws the ratios of a run beside txremote's peers, and writes them as the README's table.
 
-    python benchmarks/run.py --apart --json benchmarks/RESULTS.json
-    python benchmarks/plot.py benchmarks/RESULTS.json docs/_static/ratios.svg README.rst
+    python benchmarks/run.py --apart --json benchmarks/RATIOS.json
+    python benchmarks/plot.py benchmarks/RATIOS.json docs/_static/ratios.svg README.rst
 
 The plot has a group of bars for each row, and a bar for each peer that takes part: how many times
 as good txremote is, so that longer is better and 1 is a draw. The README gets the figures of it,

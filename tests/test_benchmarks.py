@@ -19,13 +19,13 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from benchmarks import harness, machine, report
+from benchmarks import harness, machine, plot, report
 from benchmarks.harness import ContestantFailed, Effort, Measured, Sample
 from benchmarks.peers import PEERS, REQUIREMENTS, Peer, pooling, watching, work
 from benchmarks.peers.commands import LINE
 from benchmarks.peers.crowd import check_file_limit
 from benchmarks.peers.floor_watchers import Sockets
-from benchmarks.rows import ROWS, aio
+from benchmarks.rows import ROWS, aio, workers
 from benchmarks.rows.base import Bar, Row
 from benchmarks.run import arguments, measure
 from tests.processes import run
@@ -440,6 +440,22 @@ def test_apart_leaves_pools_alone():
     with harness.Stage(apart=True) as stage:
         child = stage.alone("benchmarks.peers.with_futures")
         assert os.sched_getaffinity(child._process.pid) == set(harness.cores())
+
+
+@pytest.mark.skipif(len(harness.cores()) < 2, reason="needs two cores")
+def test_apart_leaves_servers_of_several_workers_alone():
+    """All workers on one core would be no faster than one."""
+    with harness.Stage(apart=True) as stage:
+        server, client = workers.ROW.start(stage, PEERS["workers"])
+        for child in (server, client):
+            assert os.sched_getaffinity(child._process.pid) == set(harness.cores())
+
+
+def test_the_ratios_of_the_readme_are_those_of_the_recorded_run():
+    """The table and the plot come from one file."""
+    times = plot.advantages(json.loads((ROOT / "benchmarks" / "RATIOS.json").read_text()))
+    assert times.keys() == plot.ROWS.keys()
+    assert plot.table(times) in (ROOT / "README.rst").read_text()
 
 
 def test_contestants_of_one_file_share_a_process():

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.protocols import portforward
+from benchmarks.peers.proxying import listen_between
 
 REACTOR = True
 
@@ -33,27 +32,8 @@ class _Late:
             self.peer.transport.write(data)
 
 
-class _ToServer(_Late, portforward.ProxyClient):
-    pass
-
-
-class _ToServerFactory(portforward.ProxyClientFactory):
-    noisy = False
-    protocol = _ToServer
-
-
-class _ToClient(_Late, portforward.ProxyServer):
-    clientProtocolFactory = _ToServerFactory
-
-
-class _LineFactory(portforward.ProxyFactory):
-    noisy = False
-    protocol = _ToClient
-
-
 async def listen(reactor: Any, port: int, seconds: float) -> int:
     """Lead to a port, so many seconds one way; return our own."""
     global _seconds  # noqa: PLW0603
     _seconds = seconds
-    endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-    return (await endpoint.listen(_LineFactory("127.0.0.1", port))).getHost().port
+    return await listen_between(reactor, port, _Late)

@@ -11,8 +11,7 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.protocols import portforward
+from benchmarks.peers.proxying import listen_between
 
 REACTOR = True
 
@@ -55,24 +54,6 @@ class _Watching:
         super().dataReceived(data)  # type: ignore[misc]
 
 
-class _ToServer(_Watching, portforward.ProxyClient):
-    pass
-
-
-class _ToServerFactory(portforward.ProxyClientFactory):
-    noisy = False
-    protocol = _ToServer
-
-
-class _ToClient(_Watching, portforward.ProxyServer):
-    clientProtocolFactory = _ToServerFactory
-
-
-class _RelayFactory(portforward.ProxyFactory):
-    noisy = False
-    protocol = _ToClient
-
-
 def counted() -> int:
     """Return how many requests have gone by, both ways, since this was last asked."""
     global _counted
@@ -82,5 +63,4 @@ def counted() -> int:
 
 async def listen(reactor: Any, port: int) -> int:
     """Relay to a port; return our own."""
-    endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-    return (await endpoint.listen(_RelayFactory("127.0.0.1", port))).getHost().port
+    return await listen_between(reactor, port, _Watching)

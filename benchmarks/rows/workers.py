@@ -26,7 +26,7 @@ class Workers(CallRow):
     of which makes one call after the other. ``twistd txremote --workers 2`` beside ``--workers 1``.
 
     The clients are on the same cores, so two workers on two cores cannot be twice as fast. Each
-    worker has four of the clients.
+    worker has four of the clients. ``--apart`` does nothing here: all workers would have one core.
     """
 
     name = "workers"
@@ -43,8 +43,8 @@ class Workers(CallRow):
     def start(self, stage: Stage, peer: Peer) -> tuple[Child, Child]:
         """Start a supervisor, its workers and the clients."""
         count = _WORKERS[peer.title]
-        server = stage.serve(_SERVER, count)
-        return server, stage.connect(_CLIENTS, server.first, count)
+        server = stage.serve(_SERVER, count, all_cores=True)
+        return server, stage.connect(_CLIENTS, server.first, count, all_cores=True)
 
     def measure(self, state: Started, effort: Effort) -> Sample:
         """Make the calls."""
