@@ -26,7 +26,7 @@ def test_help_of_call_explains_its_words(capsys):
     with pytest.raises(SystemExit):
         main(["call", "--help"])
     out = capsys.readouterr().out
-    for word in ("SERVER", "name", "args", "--keyword", "--timeout", "--traceback"):
+    for word in ("SERVER", "NAME", "ARGS", "--keyword", "--timeout", "--traceback"):
         assert word in out
 
 

@@ -15,7 +15,7 @@ import os
 import re
 import sys
 import warnings
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, _ArgumentGroup
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -54,24 +54,28 @@ class Server(NamedTuple):
 
 def add_server_options(command: ArgumentParser) -> None:
     """Declare the server of a command, and the options that say how to get in there."""
-    add = command.add_argument
-    add("server", metavar="SERVER", help=f"where: {FORMS}")
-    add_way_options(command, 30)
-    add("--login", metavar="USER", help="log in; the password is asked for, or comes from the")
-    add("--password-file", metavar="FILE", help="first line of a file, or from $" + PASSWORD)
-    where = "of registry:NAME: which one is asked [default: $TXREMOTE_REGISTRY]"
+    command.add_argument("server", metavar="SERVER", help=f"where: {FORMS}")
+    add = add_way_options(command, 30).add_argument
+    login = "log in; you are asked for the password, unless it is in a file or variable"
+    add("--login", metavar="USER", help=login)
+    secret = f"its first line is the password [default: the variable {PASSWORD}]"
+    add("--password-file", metavar="FILE", help=secret)
+    where = "for registry:NAME, the registry [default: the variable TXREMOTE_REGISTRY]"
     add("--registry", metavar="URL", help=where)
 
 
-def add_way_options(command: ArgumentParser, timeout: float) -> None:
-    """Declare the options of a command's way to its server, without a login."""
-    add = command.add_argument
-    waiting = f"seconds to wait [default: {timeout:g}]"
-    add("-t", "--timeout", type=_seconds, default=timeout, help=waiting)
-    add("--ca", metavar="FILE", help="of tls: whose certificates are trusted [default: as here]")
-    add("--cert", metavar="FILE", help="of tls: a certificate of this side's, in PEM")
+def add_way_options(command: ArgumentParser, timeout: float) -> _ArgumentGroup:
+    """Declare the options of a command's way to its server, without a login; return their group."""
+    group = command.add_argument_group("the connection")
+    add = group.add_argument
+    waiting = f"how long to wait for it, and for an answer [default: {timeout:g}]"
+    add("-t", "--timeout", type=_seconds, metavar="SECONDS", default=timeout, help=waiting)
+    add("--ca", metavar="FILE", help="for tls: the authorities, in PEM [default: the system's]")
+    add("--cert", metavar="FILE", help="for tls: this side's certificate, in PEM")
     add("--key", metavar="FILE", help="its private key [default: in the same file]")
-    add("--insecure", action="store_true", help="take any certificate: anyone can pose as it")
+    unchecked = "for tls: take any certificate; anyone can pose as the server then"
+    add("--insecure", action="store_true", help=unchecked)
+    return group
 
 
 def _seconds(text: str) -> float:

@@ -482,6 +482,19 @@ def _plan(*words: str):
     return tap.plan_of(_options(*words))
 
 
+def test_the_help_has_each_option_in_one_group():
+    """With its letter. The last group has what is in no other: what is about the help itself."""
+    groups = {}
+    for part in tap.Options().getUsage(width=200).split("\n\n"):
+        title, *lines = part.strip().split(":\n")
+        options = re.findall(r"^ +(?:(-\w), | )--([\w-]+)", "".join(lines), re.MULTILINE)
+        groups[title] = {name: short for short, name in options}
+    shown = [name for names in groups.values() for name in names]
+    assert sorted(shown) == sorted(name.rstrip("=") for name in tap.Options().longOpt)
+    assert groups["What is served"]["listen"] == "-l"
+    assert groups["Help"].keys() == {"help", "version"}
+
+
 def test_every_limit_is_an_option():
     """Each switch of a connection that is a number can be set, and has its default in the help."""
     numbers = {

@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 def _declare(call: argparse.ArgumentParser) -> None:
     add_server_options(call)
     add = call.add_argument
-    add("name", help="a method or an attribute of the service; a.b goes deeper")
+    add("name", metavar="NAME", help="a method or an attribute of the service; a.b goes deeper")
     literals = "Python literals (2, 1.5, '[1, 2]'); any other word is a str"
-    add("args", nargs="*", default=[], help=literals)
+    add("args", metavar="ARGS", nargs="*", default=[], help=literals)
     keyword = "a keyword argument; may be repeated"
     add("-k", "--keyword", action="append", default=[], metavar="NAME=VALUE", help=keyword)
     add("--traceback", action="store_true", help="print the remote traceback of an error")

@@ -23,15 +23,15 @@ def _run_demo(_options: Namespace) -> int:
 
 DEMO = Command(
     "demo",
-    "show the features of txremote, on loopback, in a minute",
-    "Show the features of txremote, on loopback, in a minute.",
+    "show the features of txremote, on loopback, in some seconds",
+    "Show the features of txremote, on loopback, in some seconds.",
     _declare_demo,
     _run_demo,
 )
 
 
 def _declare_check(check: ArgumentParser) -> None:
-    check.add_argument("file", help="the TOML file")
+    check.add_argument("file", metavar="FILE", help="the TOML file")
     about = "try no ports: the server that has them runs"
     check.add_argument("--no-ports", action="store_true", help=about)
 
@@ -56,7 +56,11 @@ CHECK = Command(
 
 def _declare_stubs(stubs: ArgumentParser) -> None:
     add = stubs.add_argument
-    add("name", help="pkg.mod.Class: a service, a Protocol or a zope interface")
+    add(
+        "name",
+        metavar="NAME",
+        help="package.module.Class: a service, a Protocol or a zope interface",
+    )
     add("-o", "--output", metavar="FILE", help="where to write it [default: standard output]")
     flavours = ["reactor", "asyncio", "scripts", "all"]
     whom = "for clients with a reactor, in asyncio, or for scripts [default: all]"

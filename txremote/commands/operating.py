@@ -175,8 +175,7 @@ TOP = Command(
     "top",
     "what runs at a server: connections, calls, objects, pools, tasks",
     "Show what runs at a server, in a terminal. For operators: log in as one of the server's "
-    "--operators, or name its admin site, http://HOST:PORT with --token-file, or unix:PATH "
-    "without --login.",
+    "--operators, or name its admin site: unix:PATH, or http://HOST:PORT and its --token-file.",
     _declare_top,
     _run_top,
 )

@@ -57,16 +57,18 @@ def _await_shell(options: Namespace) -> int:
 SHELL = Command(
     "shell",
     "a prompt with a connection in it",
-    "A prompt with blocking netrefs: conn and root are in scope.",
+    "A prompt with a connection in it: conn, and its service as root. Calls wait for their "
+    "answers.",
     _declare_shell,
     _run_shell,
 )
 
 
 def _declare_console(console: ArgumentParser) -> None:
-    console.add_argument("container", help="pkg.mod.Class, or 'pkg.mod.Class ARGS'")
-    words = "the arguments of the class, and behind them a command to run"
-    console.add_argument("args", nargs=REMAINDER, help=words)
+    about = "package.module.Class, or in quotes with the arguments of the class"
+    console.add_argument("container", metavar="CONTAINER", help=about)
+    words = "the arguments that the class needs, and behind them a command to run"
+    console.add_argument("args", nargs=REMAINDER, metavar="ARGS", help=words)
 
 
 def _run_console(options: Namespace) -> int:

@@ -51,12 +51,12 @@ def _declare_registry(registry: ArgumentParser) -> None:
     by = "by which of the two [default: both]"
     add("--by", choices=["udp", "tcp", "both"], default="both", help=by)
     about = "seconds that a server stays listed without a renewal [default: %(default)g]"
-    add("--lease", type=_count, default=int(LEASE), help=about)
+    add("--lease", type=_count, metavar="SECONDS", default=int(LEASE), help=about)
     add("--list", action="store_true", help="tell all names to those who ask for them")
     about = "how many pairs of a name and a server there may be [default: %(default)s]"
-    add("--max-entries", type=_count, default=limits.max_entries, help=about)
+    add("--max-entries", type=_count, metavar="N", default=limits.max_entries, help=about)
     about = "how many of them may be of one host [default: %(default)s]"
-    add("--max-per-host", type=_count, default=limits.max_per_host, help=about)
+    add("--max-per-host", type=_count, metavar="N", default=limits.max_per_host, help=about)
 
 
 def _run_registry(options: Namespace) -> int:

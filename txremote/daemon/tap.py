@@ -8,23 +8,27 @@ A mistake ends the process, before the reactor runs, with a sentence that says w
 
 from __future__ import annotations
 
+import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from twisted.application.service import MultiService
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import AuthOptionMixin
-from twisted.python.usage import Options as TwistedOptions
+from twisted.python.usage import Options as TwistedOptions, docMakeChunks
 
 from txremote.config import FLAG, TEXT, TEXTS
 from txremote.daemon.configfile import read_plan
 from txremote.daemon.hosting import Hosting, refuse
 from txremote.daemon.plan import (
     CONSOLE_SETTINGS,
+    LIMITS,
     PROCESS_SETTINGS,
     SERVER_SETTINGS,
+    SWITCHES,
     ConsolePlan,
     Plan,
     Setting,
@@ -34,11 +38,33 @@ from txremote.daemon.problems import ConfigOrigin, PlanError, Problem
 from txremote.daemon.resolve import resolve
 from txremote.versions import version_line
 
+
+def _off(setting: Setting) -> str:
+    return f"no-{setting.option}"
+
+
 #: All that can be typed, by option. Servers and consoles share those of TLS.
 _SETTINGS = {
     setting.option: setting
     for setting in (*SERVER_SETTINGS, *CONSOLE_SETTINGS, *PROCESS_SETTINGS)
     if setting.option is not None
+}
+
+#: The options by what they are for, in the order of the help. One that is in no other group is in
+#: the last.
+_GROUPS: Final[dict[str, Iterable[str]]] = {
+    "What is served": ("config", "service", "listen", "threaded", "classic", "values"),
+    "A console": ("container", "console", "tasks-db", "max-line"),
+    "Who may connect": ("tls-cert", "tls-key", "tls-ca", "auth", "help-auth", "help-auth-type"),
+    "Processes": ("workers", "pool", "drain"),
+    "A registry": ("register", "registry", "advertise"),
+    "Watching it": (
+        *("admin", "admin-token", "admin-write", "operators"),
+        *("log-level", "verbose", "slow", "tracing"),
+    ),
+    "What clients may reach": [name for each in SWITCHES for name in (each.name, _off(each))],
+    "Limits": [each.name for each in LIMITS],
+    "Help": (),
 }
 
 
@@ -57,16 +83,12 @@ def _flags(setting: Setting) -> list[list[str | None]]:
     """Return the options that turn a switch on and off, but for the one that is its default."""
     options: list[list[str | None]] = []
     if setting.default is not True:
-        options.append([setting.option, setting.short, setting.help])
+        about = setting.help.replace("None: ", "With neither option: ")
+        options.append([setting.option, setting.short, about])
     if setting.default is not False:
-        options.append(
-            [_off(setting), None, f"Do not {setting.help[:1].lower()}{setting.help[1:]}"]
-        )
+        first = setting.help.partition(". ")[0].rstrip(".")
+        options.append([_off(setting), None, f"Do not {first[:1].lower()}{first[1:]}."])
     return options
-
-
-def _off(setting: Setting) -> str:
-    return f"no-{setting.option}"
 
 
 class Options(TwistedOptions, AuthOptionMixin):
@@ -74,7 +96,8 @@ class Options(TwistedOptions, AuthOptionMixin):
 
     synopsis = "[options]"
     longdesc = (
-        "Serve Python objects to txremote and RPyC clients, as options or the file of --config say."
+        "Serve Python objects to txremote and RPyC clients, as options or the file of --config "
+        "say. To begin with: twistd -n txremote --service package.module.Class"
     )
     supportedInterfaces = (IUsernamePassword,)
 
@@ -89,6 +112,22 @@ class Options(TwistedOptions, AuthOptionMixin):
         super().__init__()  # type: ignore[no-untyped-call]
         self.update((name, []) for name, each in _SETTINGS.items() if each.kind is TEXTS)
 
+    def getUsage(self, width: int | None = None) -> str:
+        """Return the options in groups, where Twisted has one long list."""
+        columns = width or int(os.environ.get("COLUMNS", "80"))
+        shorts = {name: short for short, name in self.synonyms.items() if len(short) == 1}
+        left = {}
+        for option in self.longOpt:
+            name = option.rstrip("=")
+            kind = "flag" if name == option else "parameter"
+            about = self.docs[name]
+            left[name] = {"long": name, "short": shorts.get(name), "doc": about, "optType": kind}
+        parts = ["", "\n".join(textwrap.wrap(self.longdesc, columns)), ""]
+        for title, names in _GROUPS.items():
+            group = [left.pop(name) for name in names or list(left) if name in left]
+            parts += [f"{title}:", "".join(docMakeChunks(group, columns))]
+        return "\n".join(parts)
+
     def opt_version(self) -> NoReturn:
         """Show the versions of txremote, Twisted and Python, and exit."""
         sys.stdout.write(f"{version_line()}\n")
@@ -101,14 +140,15 @@ def _repeatable(option: str, text: str) -> Callable[[Options, str], None]:
     def add(self: Options, value: str) -> None:
         self[option].append(value)
 
-    add.__doc__ = text
+    add.__doc__ = text if "repeated" in text else f"{text} May be repeated."
     return add
 
 
 for _option, _setting in _SETTINGS.items():
     if _setting.kind is TEXTS:
+        _add = _repeatable(_option, _setting.help)
         for _name in filter(None, (_option, _setting.short)):
-            setattr(Options, f"opt_{_name.replace('-', '_')}", _repeatable(_option, _setting.help))
+            setattr(Options, f"opt_{_name.replace('-', '_')}", _add)
 
 
 def plan_of(options: Mapping[str, Any]) -> Plan:
