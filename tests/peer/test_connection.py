@@ -618,11 +618,10 @@ def test_two_threads_that_use_a_part_first_use_the_same(
     assert connection.outbound.pending is connection.calls
 
 
-#: What each client of a listener takes, as long as it has fetched the root and nothing else. The
-#: method is ``dataReceived``.
+#: What each client of a listener takes, as long as it has fetched the root and nothing else.
 PARTS_OF_AN_IDLE_CONNECTION = """
-Connection Receiver FrameReader MessageReader MessageDecoder Outbox Answers InboundCalls CallLedger
-CurrentCall Variables ReferenceTables ExportTable Export ConnectionTimeouts MemoryShare method
+Connection Receiver FrameReader MessageDecoder Outbox Answers InboundCalls CallLedger
+CurrentCall Variables ReferenceTables ExportTable Export ConnectionTimeouts MemoryShare
 """.split()
 
 

@@ -89,7 +89,7 @@ def test_an_event_that_is_too_long_for_its_reader_fails_the_loop_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     topic, reader, _channel = opened(monkeypatch)
-    reader.pair.client._receiver.allow(reader.pair.client.config.limits.for_strangers())
+    reader.pair.client.receiver.allow(reader.pair.client.config.limits.for_strangers())
     published(topic, [reader], b"x" * 200_000)
     assert isinstance(reader.outcome.error, RemoteProtocolError)
     assert "max_frame" in str(reader.outcome.error)

@@ -85,7 +85,7 @@ class Slow(RawPeer):
         self.clock = clock or self.clock
         self.turns = turns or Counted(self.clock)
         self.connection.executor.turns = self.turns
-        self.connection._receiver._reader.in_steps = True
+        self.connection.receiver._reader.in_steps = True
         self.asked = 0
         self.target = self.root()
 
@@ -275,7 +275,7 @@ def _stock_client() -> tuple[RawPeer, list[object]]:
     """Return a client, and the transports whose TCP was told to acknowledge at once."""
     peer = RawPeer(Hears)
     told: list[object] = []
-    peer.connection._receiver.acknowledge = told.append
+    peer.connection.receiver.acknowledge = told.append
     peer.root()
     assert not told, "it was asked nothing"
     return peer, told

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from twisted.internet import protocol
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -43,8 +43,7 @@ from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox, Writing
 from txremote.peer.pending_calls import NO_CALLS, PendingCalls, already_answered
 from txremote.peer.ports import Stream
-from txremote.peer.reading import MessageReader
-from txremote.peer.receiving import Receiver
+from txremote.peer.receiving import Receiver, data_received
 from txremote.peer.references import ReferenceTables
 from txremote.peer.request import MakeRequest, Request
 from txremote.peer.subscriptions import Subscriptions
@@ -79,13 +78,6 @@ _NO_FEATURES: Final[frozenset[str]] = frozenset()  # Python makes another each t
 
 # Peers know much the same, and each set of names takes 200 bytes.
 _seen: dict[frozenset[str], frozenset[str]] = {}
-
-
-class TakesData(Protocol):
-    """The type of ``dataReceived``."""
-
-    def __call__(self, data: bytes) -> None:
-        """Take in what was read."""
 
 
 def _ignore() -> None:
@@ -139,13 +131,11 @@ class Connection(protocol.Protocol):
         "_guard",
         "_outbound",
         "_prepare",
-        "_receiver",
         "_root",
         "_sweeper",
         "_tables",
         "_when_ended",
         "config",
-        "dataReceived",
         "executor",
         "features",
         "home",
@@ -155,14 +145,11 @@ class Connection(protocol.Protocol):
         "on_peer_stopping",
         "opened",
         "outbox",
+        "receiver",
         "service",
         "state",
         "streams",
     )
-
-    #: Called by the transport with what was read. The receiver's method itself: one that
-    #: called it would be one more call for each chunk.
-    dataReceived: TakesData
 
     # of few connections, so these take no room in the others
     avatar: Any = None
@@ -226,25 +213,11 @@ class Connection(protocol.Protocol):
             variables=variables,
             make_request=make_request,
         )
-        messages = MessageReader(
-            config=config,
-            tables=tables,
-            outbox=outbox,
-            calls=NO_CALLS,
-            inbound=self.inbound,
-            executor=executor,
+        self.receiver = Receiver(
+            self.inbound, outbox, NO_CALLS, reader=reader, released=NONE_RELEASED
         )
-        self._receiver = Receiver(
-            self,
-            reader=reader,
-            messages=messages,
-            outbox=outbox,
-            calls=NO_CALLS,
-            released=NONE_RELEASED,
-        )
-        self.dataReceived = self._receiver.data_received
         if getattr(service, "expects_login", False):
-            self._receiver.allow(config.limits.for_strangers())
+            self.receiver.allow(config.limits.for_strangers())
 
     @property
     def outbound(self) -> OutboundCalls:
@@ -270,7 +243,7 @@ class Connection(protocol.Protocol):
                     clock=self._clock,
                 )
                 # first, for others use it as soon as it is there
-                self._receiver.messages.calls = self._receiver.calls = outbound.pending
+                self.receiver.calls = outbound.pending
                 self._outbound = outbound
             return self._outbound
 
@@ -288,7 +261,7 @@ class Connection(protocol.Protocol):
     def make_imports(self) -> ImportTable:
         """Make the table of the peer's objects that are held here: for `ReferenceTables`."""
         imports = ImportTable(self, self._sweeper, self.config.max_imports)
-        self._receiver.released = imports.released
+        self.receiver.released = imports.released
         return imports
 
     def __repr__(self) -> str:
@@ -359,7 +332,7 @@ class Connection(protocol.Protocol):
         self.outbox.later, self._gather = writing.later, writing.gather
         self.outbox.parts = writing.parts
         dialled = self.knows_peer
-        self._receiver.acknowledge, self._receiver.read = writing.acknowledge, writing.read
+        self.receiver.acknowledge, self.receiver.read = writing.acknowledge, writing.read
         timeouts = NO_TIMEOUTS
         if self._clock is not None:
             timeouts = ConnectionTimeouts(self, self._clock)
@@ -384,18 +357,20 @@ class Connection(protocol.Protocol):
         if self.state is HANDSHAKING:
             self._open()
 
+    dataReceived = data_received
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Called by the transport when the connection has ended."""
-        if self._receiver.postpone_loss(reason):
+        if self.receiver.postpone_loss(reason):
             return
         error: Any = reason.value
-        self.closing.lost(error, self._receiver.at_boundary)
+        self.closing.lost(error, self.receiver.at_boundary)
         self.inbound.timeouts.stop()
         self.outbox.detach()
         self.inbound.stop()
-        self._receiver.leave_share()
+        self.receiver.leave_share()
         self.outbox.share = self.inbound.ledger.share = None
-        self._receiver.calls.fail_all(lambda: ConnectionLost(self.closing.why))
+        self.receiver.calls.fail_all(lambda: ConnectionLost(self.closing.why))
         self._tables.exports.clear()
         if self._tables.imported:
             self._tables.imports.clear()
@@ -422,7 +397,7 @@ class Connection(protocol.Protocol):
     @property
     def calls(self) -> PendingCalls:
         """The calls of this side that are unanswered."""
-        return self._receiver.calls
+        return self.receiver.calls
 
     def needs_peer(self) -> bool:
         """Tell whether a call of ours waits for the peer, or a thread for its requests."""
@@ -432,7 +407,7 @@ class Connection(protocol.Protocol):
         """Count the bytes that this connection holds with those of a listener's others."""
         share = MemoryShare(budget, host, self)
         self.outbox.share = self.inbound.ledger.share = share
-        self._receiver.join(share)
+        self.receiver.join(share)
 
     @property
     def view(self) -> Any:
@@ -564,7 +539,7 @@ class Connection(protocol.Protocol):
 
     def read_streams(self, begin: bool) -> None:
         """Have streams of the peer's read from now on, or none any more."""
-        self._receiver.read_streams(begin)
+        self.receiver.read_streams(begin)
 
     def open_stream(self, reference: RemoteReference, keeps: bool) -> IncomingStream:
         """Begin to read a stream or subscription of the peer's, for `txremote.refs.reading`."""
@@ -595,7 +570,7 @@ class Connection(protocol.Protocol):
     @property
     def other_dialect(self) -> str | None:
         """Connecting only: the dialect of a peer that was spoken to in another one."""
-        return self._receiver.messages.other_dialect
+        return self.receiver.other_dialect
 
     # -- logging in
 
@@ -603,7 +578,7 @@ class Connection(protocol.Protocol):
         """Note that a user has logged in: the root is that user's from now on."""
         self.user = user
         self.avatar = self.inbound.root = avatar
-        self._receiver.allow(self.config.limits)
+        self.receiver.allow(self.config.limits)
         self.inbound.timeouts.logged_in()
         self.inbound.answers.trust_peer()
 

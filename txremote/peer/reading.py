@@ -9,17 +9,13 @@ stream's meaning in doubt raise `RemoteProtocolError` out of here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Never
 
 from twisted.python.failure import Failure
 
-from txremote.config import ConnectionConfig
 from txremote.errors import RemoteProtocolError
-from txremote.peer.executor import Executor
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls
-from txremote.peer.references import ReferenceTables
 from txremote.refs.received import settled
 from txremote.wire.brine import protocol_error
 from txremote.wire.consts import HANDLE_EVENTS, HANDLE_ITEMS, MSG_EXCEPTION, MSG_REQUEST
@@ -32,25 +28,21 @@ from txremote.wire.messages import Dialect, open_envelope, peek, pushed_number, 
 
 
 class MessageReader:
-    """Reads a connection's messages; ``other_dialect`` is what the peer turned out to speak."""
+    """
+    Reads a connection's messages.
 
-    __slots__ = ("_decoder", "_executor", "_inbound", "_outbox", "calls", "other_dialect")
+    Attributes:
+        calls: The calls of this side that are unanswered.
+        other_dialect: What the peer turned out to speak, where it is another dialect.
+    """
 
-    def __init__(
-        self,
-        *,
-        config: ConnectionConfig,
-        tables: ReferenceTables,
-        outbox: Outbox,
-        calls: PendingCalls,
-        inbound: InboundCalls,
-        executor: Executor[Never],
-    ) -> None:
-        self._decoder = MessageDecoder(config.limits, tables)
+    __slots__ = ("_decoder", "_inbound", "_outbox", "calls", "other_dialect")
+
+    def __init__(self, inbound: InboundCalls, outbox: Outbox, calls: PendingCalls) -> None:
+        self._decoder = MessageDecoder(inbound.config.limits, inbound.tables)
         self._outbox = outbox
         self.calls = calls
         self._inbound = inbound
-        self._executor = executor
         self.other_dialect: str | None = None
 
     def allow(self, limits: Limits) -> None:
@@ -188,7 +180,7 @@ class MessageReader:
             deferred = self.calls.pop(number)
             if deferred is not None:
                 self._inbound.timeouts.active = True
-                self._executor.fire(deferred, result)
+                self._inbound.connection.executor.fire(deferred, result)
             return
         if isinstance(lost, RemoteProtocolError):
             self._call_lost(kind, number, 0, lost)
@@ -198,7 +190,7 @@ class MessageReader:
     def _answer_failed(self, number: int, error: Exception) -> None:
         deferred = self.calls.pop(number)
         if deferred is not None:
-            self._executor.fire(deferred, Failure(error))
+            self._inbound.connection.executor.fire(deferred, Failure(error))
 
     def oversize_received(self, message: Oversize) -> None:
         """

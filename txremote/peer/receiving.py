@@ -1,5 +1,5 @@
 """
-`Receiver`: what a connection reads, from bytes to messages.
+`Receiver`: what a connection reads, from bytes to messages, as `data_received` gives them.
 
 Most payloads are taken in at once. A long one, and all that has come behind it, is read a
 slice at a time (`txremote.peer.turns`), with the transport paused. Bytes that it delivers all
@@ -12,11 +12,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
+from typing import Protocol
 
 from twisted.python.failure import Failure
 
 from txremote.errors import RemoteProtocolError
 from txremote.peer.imports import ReleaseQueue
+from txremote.peer.inbound import InboundCalls
 from txremote.peer.lifecycle import CLOSED, CLOSING
 from txremote.peer.memory_budget import MemoryShare
 from txremote.peer.outbox import Outbox
@@ -47,7 +49,7 @@ class Backlog:
         self.unread: deque[bytes] = deque()
 
 
-class Receiver:
+class Receiver(MessageReader):
     """
     Reads for one connection.
 
@@ -57,44 +59,33 @@ class Receiver:
         read: Has the transport read more at once, or as much as ever; None where it cannot.
     """
 
-    __slots__ = (
-        "_backlog",
-        "_connection",
-        "_outbox",
-        "_reader",
-        "acknowledge",
-        "calls",
-        "messages",
-        "read",
-        "released",
-        "share",
-    )
+    __slots__ = ("_backlog", "_reader", "acknowledge", "read", "released", "share")
 
     def __init__(
         self,
-        connection: ConnectionPort,
-        *,
-        reader: FrameReader,
-        messages: MessageReader,
+        inbound: InboundCalls,
         outbox: Outbox,
         calls: PendingCalls,
+        *,
+        reader: FrameReader,
         released: ReleaseQueue,
     ) -> None:
-        self._connection = connection
+        super().__init__(inbound, outbox, calls)
         self._reader = reader
-        self.messages = messages
-        self._outbox = outbox
-        self.calls = calls
         self.released = released
         self._backlog: Backlog | None = None  # while a long message is read
         self.acknowledge: Callable[[Stream], object] | None = None
         self.read: Callable[[Stream, bool], None] | None = None
         self.share: MemoryShare | None = None
 
+    @property
+    def _connection(self) -> ConnectionPort:
+        return self._inbound.connection
+
     def allow(self, limits: Limits) -> None:
         """Read by these limits from the next message on."""
+        super().allow(limits)
         self._reader.allow(limits)
-        self.messages.allow(limits)
 
     def read_streams(self, begin: bool) -> None:
         """Read streams of the peer's from now on, or none any more."""
@@ -107,61 +98,6 @@ class Receiver:
     def at_boundary(self) -> bool:
         """Whether no message is incomplete."""
         return self._reader.at_boundary
-
-    def data_received(self, data: bytes) -> None:
-        """Take in what the transport has read (`Connection.dataReceived`)."""
-        connection = self._connection
-        if connection.home is not forks.here:
-            forks.end()
-        if self._backlog is not None:
-            self._backlog.unread.append(data)
-            connection.stream.pauseProducing()
-            return
-        outbox, reader = self._outbox, self._reader
-        needed = outbox.pressing  # then it is read because a call of ours waits for it
-        # whether this may have answers of a stock peer's in it
-        answered = not connection.features and (bool(self.calls) or self.calls.skipped)
-        outbox.corked = True
-        whole = False
-        size = 0
-        try:
-            payloads = reader.feed(data)
-            for payload in payloads:
-                if connection.state >= CLOSING:
-                    break
-                whole = True
-                if type(payload) is bytes:
-                    size += len(payload)
-                    if size > LONG and connection.executor.turns is not None:
-                        held: list[Payload] = [payload]
-                        del payload  # it is let go as soon as it is decoded
-                        self._read_later(held, payloads)
-                        break
-                    self.messages.payload_received(payload)
-                elif type(payload) is LongItems:
-                    self.messages.items_received(payload)
-                elif type(payload) is Packed:
-                    self._read_later([payload], payloads)
-                    break
-                else:
-                    assert isinstance(payload, Oversize)
-                    self.messages.oversize_received(payload)
-        except RemoteProtocolError as error:
-            connection.closing.fail(error)
-        if self.released.dirty:
-            connection.outbound.flush_released()
-        outbox.uncork()
-        if needed:
-            connection.backpressure.peer_answered()
-        if connection.state is not CLOSED:
-            connection.inbound.timeouts.data_received(whole, not (reader.held or reader.skipping))
-        share = self.share
-        if share is not None and share.unfinished != reader.held and self._backlog is None:
-            share.set_unfinished(reader.held)
-        # rpyc 6.0.2 leaves Nagle's algorithm on: behind an answer, all that it sends next waits
-        # until the answer is acknowledged, which TCP puts off for 40 ms
-        if answered and self.acknowledge is not None and connection.state is not CLOSED:
-            self.acknowledge(connection.stream)
 
     # -- long messages
 
@@ -187,11 +123,11 @@ class Receiver:
                 if type(payload) is Packed:
                     payload = yield from payload.steps  # noqa: PLW2901
                 if type(payload) is LongItems:
-                    self.messages.items_received(payload)
+                    self.items_received(payload)
                     continue
                 if type(payload) is not bytes:
                     assert isinstance(payload, Oversize)
-                    self.messages.oversize_received(payload)
+                    self.oversize_received(payload)
                     continue
                 size += len(payload)
                 if size > LONG and size > len(payload):
@@ -200,9 +136,9 @@ class Receiver:
                 if size > LONG:
                     held = [payload]
                     del payload
-                    yield from self.messages.received_in_slices(held)
+                    yield from self.received_in_slices(held)
                 else:
-                    self.messages.payload_received(payload)
+                    self.payload_received(payload)
             backlog = self._backlog
             if backlog is None or not backlog.unread:
                 return
@@ -273,3 +209,72 @@ class Receiver:
         if self.share is not None:
             self.share.end()
             self.share = self._reader.room = None
+
+
+class Receiving(ConnectionPort, Protocol):
+    """A connection with its receiver."""
+
+    @property
+    def receiver(self) -> Receiver:
+        """Reads for it."""
+
+
+def data_received(connection: Receiving, data: bytes) -> None:
+    """
+    Take in what the transport has read.
+
+    This is ``dataReceived`` of the connection itreceiver. A method of the receiver's would be one
+    call more for each chunk, or an object for each connection that is bound to it.
+    """
+    receiver = connection.receiver
+    if connection.home is not forks.here:
+        forks.end()
+    if receiver._backlog is not None:
+        receiver._backlog.unread.append(data)
+        connection.stream.pauseProducing()
+        return
+    outbox, reader = receiver._outbox, receiver._reader
+    needed = outbox.pressing  # then it is read because a call of ours waits for it
+    # whether this may have answers of a stock peer's in it
+    answered = not connection.features and (bool(receiver.calls) or receiver.calls.skipped)
+    outbox.corked = True
+    whole = False
+    size = 0
+    try:
+        payloads = reader.feed(data)
+        for payload in payloads:
+            if connection.state >= CLOSING:
+                break
+            whole = True
+            if type(payload) is bytes:
+                size += len(payload)
+                if size > LONG and connection.executor.turns is not None:
+                    held: list[Payload] = [payload]
+                    del payload  # it is let go as soon as it is decoded
+                    receiver._read_later(held, payloads)
+                    break
+                receiver.payload_received(payload)
+            elif type(payload) is LongItems:
+                receiver.items_received(payload)
+            elif type(payload) is Packed:
+                receiver._read_later([payload], payloads)
+                break
+            else:
+                assert isinstance(payload, Oversize)
+                receiver.oversize_received(payload)
+    except RemoteProtocolError as error:
+        connection.closing.fail(error)
+    if receiver.released.dirty:
+        connection.outbound.flush_released()
+    outbox.uncork()
+    if needed:
+        connection.backpressure.peer_answered()
+    if connection.state is not CLOSED:
+        connection.inbound.timeouts.data_received(whole, not (reader.held or reader.skipping))
+    share = receiver.share
+    if share is not None and share.unfinished != reader.held and receiver._backlog is None:
+        share.set_unfinished(reader.held)
+    # rpyc 6.0.2 leaves Nagle's algorithm on: behind an answer, all that it sends next waits
+    # until the answer is acknowledged, which TCP puts off for 40 ms
+    if answered and receiver.acknowledge is not None and connection.state is not CLOSED:
+        receiver.acknowledge(connection.stream)
