@@ -62,6 +62,8 @@ def take_out_contents(_app: Sphinx, doctree: nodes.document) -> None:
     for topic in list(doctree.findall(nodes.topic)):
         if "contents" in topic["classes"]:
             topic.parent.remove(topic)
+    for title in doctree.findall(nodes.title):
+        title.attributes.pop("refid", None)  # it led back to that list
 
 
 def lead_links_to_pages(app: Sphinx, doctree: nodes.document, page: str) -> None:

@@ -26,7 +26,10 @@ from txremote.daemon import tap
 from txremote.daemon.plan import CONSOLE_SETTINGS, LIMITS, PROCESS_SETTINGS, SERVER_SETTINGS
 
 DOCS = ROOT / "docs"
-PAGES = [*sorted(ROOT.glob("*.rst")), *sorted(DOCS.glob("*.rst"))]
+PAGES = [
+    page for folder in (ROOT, DOCS, ROOT / "benchmarks") for page in sorted(folder.glob("*.rst"))
+]
+FOLDERS = ("benchmarks", "docs", "examples", "tests", "txremote")
 REFERENCE = (DOCS / "reference.rst").read_text()
 REPOSITORY = re.search(r"^url = (.+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)[1]
 
@@ -38,7 +41,7 @@ def section_of(title):
 
 
 def name_of(page):
-    return page.name
+    return str(page.relative_to(ROOT))
 
 
 def links(page):
@@ -75,10 +78,25 @@ class TestPages:
             assert f"<{page.name}>`_" in (DOCS / "index.rst").read_text()
             assert f"{REPOSITORY}/blob/main/docs/{page.name}" in links(ROOT / "README.rst")
 
+    @pytest.mark.parametrize("page", ["howto", "pools"])
+    def test_recipes_are_found_by_need(self, page):
+        """Each recipe is in the index by need."""
+        sections = doctree(DOCS / f"{page}.rst").findall(nodes.section)
+        recipes = [s for s in sections if not list(s.findall(nodes.section, include_self=False))]
+        found = links(DOCS / "index.rst")
+        assert [s["ids"][0] for s in recipes if f"{page}.rst#{s['ids'][0]}" not in found] == []
+
+    @pytest.mark.parametrize("page", PAGES, ids=name_of)
+    def test_files_that_are_named_are_there(self, page):
+        """What is called by a path from the top of the repository."""
+        paths = [name.astext() for name in doctree(page).findall(nodes.literal)]
+        ours = [path for path in paths if re.fullmatch(rf"(?:{'|'.join(FOLDERS)})/[\w./-]+", path)]
+        assert [path for path in ours if "ROOM" not in path and not (ROOT / path).exists()] == []
+
     def test_installs_from_a_checkout(self):
         """The package is in no index yet, so no page has pip look for it there."""
         for page in PAGES:
-            assert not re.search(r"pip install [^`&]*txremote", page.read_text()), page
+            assert not re.search(r"pip install [^`&*]*txremote", page.read_text()), page
 
     def test_no_path_of_a_machine(self):
         """Neither documents nor examples name a folder of somebody's own."""
