@@ -153,7 +153,9 @@ class TestFollowed:
     @pytest_twisted.ensureDeferred
     async def test_howto(self, tmp_path):
         """All recipes, one after the other, and each as if it stood alone."""
-        reader = Reader(DOCS / "howto.rst", tmp_path, shared={"greeter.py", "kitchen.py"})
+        reader = Reader(
+            DOCS / "howto.rst", tmp_path, shared={"greeter.py", "geometry.py", "kitchen.py"}
+        )
         await reader.follow()
         assert reader.ran > 150
 
