@@ -1,5 +1,5 @@
 """
-A chat of many clients: what one says, the server passes on to all the others.
+A chat of many clients: what one says, all hear.
 
 Serve it, from the folder above this one::
 
@@ -8,72 +8,60 @@ Serve it, from the folder above this one::
 and join it from some windows; end with Ctrl-D::
 
     python examples/chat.py tcp:127.0.0.1:18861 ann
+
+``chat_room.py`` does so with several processes, on several machines.
 """
 
 import sys
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
 from twisted.protocols.basic import LineOnlyReceiver
 
-from txremote import Service, connect, exposed
-
-
-class Room:
-    """The members: each name with the function that takes its messages."""
-
-    def __init__(self):
-        self.members = {}
-
-    def tell(self, text, but=None):
-        """Pass a message on to all, or to all but one."""
-        for name, on_message in list(self.members.items()):
-            if name != but:
-                # a client that has just gone fails here, and on_disconnect
-                # of its own connection sees to the rest
-                maybeDeferred(on_message, text).addErrback(lambda _failure: None)
+from txremote import Service, Topic, connect, exposed
 
 
 class Chat(Service):
-    """One client's seat. Each connection has its own; the room is shared."""
+    """One client's seat. Each connection has its own; the members and the topic are shared."""
 
-    room = Room()
+    exposed_lines = Topic("chat")
+    members = set()
 
     def __init__(self):
         self._name = None
 
     @exposed
-    def join(self, name, on_message):
-        """Take a name, and a function for the messages. Return the names of all members."""
+    def join(self, name):
+        """Take a name. Return the names of all members."""
         if self._name is not None:
             raise ValueError(f"you are {self._name} already")
-        if name in self.room.members:
+        if name in self.members:
             raise ValueError(f"the name {name} is taken")
-        self.room.tell(f"* {name} joins")
         self._name = name
-        self.room.members[name] = on_message
+        self.members.add(name)
+        self.exposed_lines.publish(f"* {name} joins")
         return self.names()
 
     @exposed
     def names(self):
         """Return the names of all members."""
-        return tuple(sorted(self.room.members))
+        return tuple(sorted(self.members))
 
     @exposed
     def say(self, text):
-        """Say something to all the others."""
+        """Say something to all."""
         if self._name is None:
             raise ValueError("join first")
-        self.room.tell(f"<{self._name}> {text}", but=self._name)
+        self.exposed_lines.publish(f"<{self._name}> {text}")
 
     @exposed
     def leave(self):
         """Leave the room; the name is free again."""
         if self._name is not None:
             name, self._name = self._name, None
-            del self.room.members[name]
-            self.room.tell(f"* {name} leaves")
+            self.members.discard(name)
+            self.exposed_lines.publish(f"* {name} leaves")
 
     def on_disconnect(self, conn):
         """A connection that ends, in whatever way, leaves the room."""
@@ -107,8 +95,9 @@ class Keyboard(LineOnlyReceiver):
 async def main(reactor, endpoint, name):
     """The client."""
     conn = await connect(endpoint, reactor=reactor)
+    await conn.root.lines.subscribe(lambda text: print(text, flush=True))
     try:
-        names = await conn.root.join(name, lambda text: print(text, flush=True))
+        names = await conn.root.join(name)
     except ValueError as error:
         raise SystemExit(error.args[0]) from None
     print("* here:", ", ".join(names), flush=True)

@@ -12,6 +12,8 @@ and play from some windows; end with Ctrl-D::
 ``count 60`` counts for a minute in another process and shows its progress,
 ``stop`` ends that, and ``look`` is answered at once all the while. The command
 is written as Evennia's documentation has it, with ``at_return`` and ``at_err``.
+What one player is told comes by a function of that player's client; what all are
+told, as ``say hello`` is, by a topic.
 """
 
 import sys
@@ -22,7 +24,7 @@ from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
 from twisted.protocols.basic import LineOnlyReceiver
 
-from txremote import Service, connect, exposed, live, run_async
+from txremote import Service, Topic, connect, exposed, live, run_async
 
 
 def count(seconds, progress):
@@ -99,11 +101,22 @@ class CmdLook:
         caller.msg("here: " + ", ".join(sorted(Game.characters)))
 
 
+class CmdSay:
+    """``say TEXT``: tell all players."""
+
+    key = "say"
+
+    def func(self, caller, *words):
+        """Tell them."""
+        Game.exposed_news.publish(f"{caller.name} says: {' '.join(words)}")
+
+
 class Game(Service):
     """One player's seat."""
 
+    exposed_news = Topic("news")
     characters = {}
-    commands = {command.key: command for command in (CmdCount, CmdStop, CmdLook)}
+    commands = {command.key: command for command in (CmdCount, CmdStop, CmdLook, CmdSay)}
 
     def __init__(self):
         self._character = None
@@ -114,6 +127,7 @@ class Game(Service):
         if self._character is not None or name in self.characters:
             raise ValueError(f"the name {name} is taken")
         self._character = self.characters[name] = Character(name, tell)
+        self.exposed_news.publish(f"{name} comes in")
 
     @exposed
     def command(self, line):
@@ -131,6 +145,7 @@ class Game(Service):
         if self._character is not None:
             del self.characters[self._character.name]
             CmdStop().func(self._character)
+            self.exposed_news.publish(f"{self._character.name} has left")
 
 
 class Keyboard(LineOnlyReceiver):
@@ -161,9 +176,14 @@ class Keyboard(LineOnlyReceiver):
 
 async def main(reactor, endpoint, name):
     """The client."""
+
+    def tell(text):
+        print(text, flush=True)
+
     conn = await connect(endpoint, reactor=reactor)
+    await conn.root.news.subscribe(tell)
     try:
-        await conn.root.join(name, lambda text: print(text, flush=True))
+        await conn.root.join(name, tell)
     except ValueError as error:
         raise SystemExit(error.args[0]) from None
     keyboard = Keyboard(conn)

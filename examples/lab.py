@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from itertools import count
 from math import sin
 
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from txremote import Progress, Service, TaskService, exposed
+from txremote import Progress, Service, TaskService, Topic, exposed
 
 
 @dataclass
@@ -32,19 +33,20 @@ class Measuring:
 
     asyncommands = ("measure",)
 
-    async def measure(self, count: int) -> AsyncIterator[object]:
+    async def measure(self, many: int) -> AsyncIterator[object]:
         """Measure some samples, one after the other."""
-        for no in range(1, int(count) + 1):
+        for no in range(1, int(many) + 1):
             await deferLater(reactor, 0.02)
-            yield Progress(no, int(count), "measuring")
+            yield Progress(no, int(many), "measuring")
             yield f"sample {no}: {sin(no):.3f} mV"
 
 
 class Lab(Service, values=True):
     """The service. One object for all clients."""
 
+    exposed_rings = Topic("rings")
+
     def __init__(self) -> None:
-        self._listeners: list[Callable[[str], object]] = []
         self._tasks = TaskService(Measuring())
 
     @exposed
@@ -71,21 +73,17 @@ class Lab(Service, values=True):
         return self._tasks
 
     @exposed
-    def listen(self, on_event: Callable[[str], object]) -> None:
-        """Call a function with each event from now on."""
-        self._listeners.append(on_event)
+    async def needle(self) -> AsyncIterator[Sample]:
+        """Read the needle without end: a stream, which ends when its reader leaves the loop."""
+        for no in count(1):
+            await deferLater(reactor, 0.02)
+            yield Sample(no, round(sin(no), 3))
 
     @exposed
-    async def ring(self, event: str) -> int:
-        """Tell all listeners of an event; return how many have heard it."""
-        heard = 0
-        for listener in list(self._listeners):
-            try:
-                await listener(event)
-                heard += 1
-            except Exception:  # its client has gone
-                self._listeners.remove(listener)
-        return heard
+    def ring(self, event: str) -> int:
+        """Tell all who have subscribed of an event; return how many they are."""
+        self.exposed_rings.publish(event)
+        return self.exposed_rings.stats().subscribers
 
 
 lab = Lab()

@@ -67,6 +67,7 @@ LONG_FILES = tuple(
     f"tests/{name}"
     for name in (
         *("test_benchmarks.py", "test_drivers.py", "test_wheel.py", "interop/test_published.py"),
+        "test_site_example.py",
         *("contrib/evennia/test_playing.py", "contrib/evennia/test_postgresql.py"),
         *("contrib/evennia/test_root.py", "contrib/evennia/test_commands.py"),
         *("contrib/evennia/test_gamepools.py", "contrib/evennia/test_changes.py"),

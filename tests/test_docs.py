@@ -27,7 +27,9 @@ from txremote.daemon.plan import CONSOLE_SETTINGS, LIMITS, PROCESS_SETTINGS, SER
 
 DOCS = ROOT / "docs"
 PAGES = [
-    page for folder in (ROOT, DOCS, ROOT / "benchmarks") for page in sorted(folder.glob("*.rst"))
+    page
+    for folder in (ROOT, DOCS, ROOT / "benchmarks", ROOT / "examples")
+    for page in sorted(folder.glob("*.rst"))
 ]
 FOLDERS = ("benchmarks", "docs", "examples", "tests", "txremote")
 REFERENCE = (DOCS / "reference.rst").read_text()
@@ -92,6 +94,12 @@ class TestPages:
         paths = [name.astext() for name in doctree(page).findall(nodes.literal)]
         ours = [path for path in paths if re.fullmatch(rf"(?:{'|'.join(FOLDERS)})/[\w./-]+", path)]
         assert [path for path in ours if "ROOM" not in path and not (ROOT / path).exists()] == []
+
+    def test_examples_are_all_in_their_index(self):
+        """Each example has a line that says what it is for."""
+        folder = ROOT / "examples"
+        shown = {path.name for path in folder.iterdir() if path.suffix and path.is_file()}
+        assert set(links(folder / "README.rst")) == shown - {"README.rst"}
 
     def test_installs_from_a_checkout(self):
         """The package is in no index yet, so no page has pip look for it there."""

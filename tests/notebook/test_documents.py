@@ -52,9 +52,10 @@ def test_the_example_is_executed_by_nbclient(server):
         cell.source = cell.source.replace("18861", str(server.port))
     notebook = executed(notebook, ROOT)
     shown = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
-    table, total, root, late, bar, task, rings, heard = shown[2:10]
+    table, total, highest, root, late, bar, task, rings, heard = shown[2:11]
     assert "<th>no</th><th>value</th><th>unit</th>" in table[0]["data"]["text/html"]
     assert total[0]["data"]["text/plain"] == "1.134"
+    assert highest[0]["data"]["text/plain"] == "0.909"
     assert "calibrate(progress" in root[0]["data"]["text/plain"]
     assert late[0]["text"] == "not still yet\n"
     assert "calibrating" in bar[0]["data"]["text/plain"]
