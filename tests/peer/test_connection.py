@@ -621,7 +621,7 @@ def test_two_threads_that_use_a_part_first_use_the_same(
 #: What each client of a listener takes, as long as it has fetched the root and nothing else.
 PARTS_OF_AN_IDLE_CONNECTION = """
 Connection Receiver FrameReader MessageDecoder Outbox Answers InboundCalls CallLedger
-CurrentCall Variables ReferenceTables ExportTable Export ConnectionTimeouts MemoryShare
+CurrentCall Variables ReferenceTables ExportTable Export ConnectionTimeouts
 """.split()
 
 
@@ -664,10 +664,10 @@ def parts_of_an_idle_connection() -> Counter[str]:
         clock=clock,
         sweeper=ReleaseSweeper(clock),
     )
-    budget = MemoryBudget(10**6, 10**6)
+    budget = MemoryBudget(10**6, 10**6, lambda _connection: "127.0.0.1")
     one, another = make(), make()
     for connection in (one, another):
-        connection.share(budget, "127.0.0.1")
+        connection.join(budget)
         connection.makeConnection(MemoryTransport())
         connection.dataReceived(frame(request_payload(1, HANDLE_GETROOT)))
         assert len(connection.tables.exports) == 1

@@ -190,8 +190,8 @@ def held_by_a_listener(most: int) -> tuple[Any, Any, MemoryBudget]:
     """Return a pair, what its server has begun to read, and the budget that counts that."""
     holder = Holder()
     pair = connected_pair(server_root=holder)
-    budget = MemoryBudget(most, most)
-    pair.server.share(budget, "here")
+    budget = MemoryBudget(most, most, lambda _connection: "here")
+    pair.server.join(budget)
     pair.result(pair.client.root.hold(stream(bytes(20_000) for _ in range(1000))))
     reading = pair.server.open_stream(holder.stream, False)
     settle(pair)

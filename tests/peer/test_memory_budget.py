@@ -32,7 +32,7 @@ class Listener:
     """Connections by name, and what was closed."""
 
     def __init__(self, most: int = 100 * MIB, per_address: int = 50 * MIB) -> None:
-        self.budget = MemoryBudget(most, per_address)
+        self.budget = MemoryBudget(most, per_address, lambda _connection: "here")
         self.closed: list[tuple[str, str]] = []
 
     def share(self, name: str, host: str) -> MemoryShare:
@@ -135,7 +135,7 @@ def test_a_message_that_inflates_too_far_costs_its_call_and_names_the_limit(size
     listener = Listener()
     listener.share("holder", "here").change(40 * MIB)
     peer = RawPeer(Service)
-    peer.connection.share(listener.budget, "here")
+    peer.connection.join(listener.budget)
     packed = zlib.compress(request_payload(1, HANDLE_PING, bytes(size)))
     peer.send(len(packed).to_bytes(4, "big") + b"\1" + packed + b"\n")
     [(kind, number, answer)] = peer.received()

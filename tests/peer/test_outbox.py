@@ -44,7 +44,9 @@ def outbox(dialect: Any = DIALECT_6, max_unsent: int = 1000) -> tuple[Outbox, Tr
     transport = Transport()
     closing = SimpleNamespace(abort=lambda _why: transport.abortConnection())
     backpressure = SimpleNamespace(high_water=lambda _over: None)
-    owner: Any = SimpleNamespace(closing=closing, backpressure=backpressure)
+    owner: Any = SimpleNamespace(
+        closing=closing, backpressure=backpressure, share=None, begin_share=lambda: owner.share
+    )
     box = Outbox(owner, dialect, max_unsent)
     box.attach(transport)
     return box, transport
@@ -505,9 +507,9 @@ def test_a_long_message_to_a_peer_behind_tls_is_one_write_of_bytes() -> None:
 def test_what_waits_for_a_peer_is_counted_with_what_waits_for_others() -> None:
     """From the frame on that fills the transport, until all of it has gone."""
     box, transport = outbox(max_unsent=10_000_000)
-    share = box.share = MemoryShare(
-        MemoryBudget(1 << 30, 1 << 30), "here", SimpleNamespace(abort=str)
-    )
+    owner: Any = box._owner
+    budget = MemoryBudget(1 << 30, 1 << 30, str)
+    share = owner.share = MemoryShare(budget, "here", SimpleNamespace(abort=str))
     plain = transport.write
 
     def filled(data: bytes) -> None:

@@ -147,7 +147,9 @@ class ServingFactory(Factory):
         self._refused = RateLimitedCount()
         self._broken = RateLimitedCount()
         self._failures = FailureLog(self._clock)
-        self._memory = MemoryBudget(self.config.max_held, self.config.max_held_per_address)
+        self._memory = MemoryBudget(
+            self.config.max_held, self.config.max_held_per_address, self.limits.connections.get
+        )
         self.stopping = False
         self.make_request: MakeRequest = Request
         self.operations: Operations | None = None
@@ -186,7 +188,7 @@ class ServingFactory(Factory):
         connection.log_limit = self._broken
         connection.inbound.answers.failures = self._failures
         _events.debug("{peer} has come", peer=address_text(addr))
-        connection.share(self._memory, host)
+        connection.join(self._memory)
         self.limits.add(connection, host, expects_login=self._portal is not None)
         return connection
 

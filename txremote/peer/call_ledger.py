@@ -26,7 +26,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from txremote.errors import RemoteProtocolError
 from txremote.peer.logging import logger_for
-from txremote.peer.memory_budget import MemoryShare
+from txremote.peer.memory_budget import SharesMemory
 
 _log = logger_for("call")
 
@@ -82,7 +82,7 @@ class Starter(Protocol[R_contra]):
         """Run a request, now or later."""
 
 
-class Caller(Protocol):
+class Caller(SharesMemory, Protocol):
     """The connection, of which calls of its own may be unanswered."""
 
     def needs_peer(self) -> bool:
@@ -115,7 +115,6 @@ class CallLedger(Generic[R]):
         "_starting",
         "abandoned",
         "accepted",
-        "share",
         "size",
         "waiting",
     )
@@ -141,7 +140,6 @@ class CallLedger(Generic[R]):
         self.abandoned = 0
         self.accepted: int | None = None
         self.size = 0
-        self.share: MemoryShare | None = None
         self.waiting: dict[int, R] = _NONE
 
     def __len__(self) -> int:
@@ -280,7 +278,8 @@ class CallLedger(Generic[R]):
         freed += sum(request.size for request in self.waiting.values())
         self._running.clear()
         self.waiting.clear()
-        self._grow(-freed)
+        if freed:
+            self._grow(-freed)
         for call in running:
             cancel_at_end(call)
 
@@ -299,8 +298,9 @@ class CallLedger(Generic[R]):
     def _grow(self, size: int) -> None:
         """Count bytes more, or fewer."""
         self.size += size
-        if self.share is not None:
-            self.share.change(size)
+        share = self._caller.share or self._caller.begin_share()
+        if share is not None:
+            share.change(size)
 
     # -- all calls
 

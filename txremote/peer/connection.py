@@ -11,7 +11,7 @@ A peer's bytes can end its call or its connection, and raise nothing but `Remote
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -116,6 +116,8 @@ class Connection(protocol.Protocol):
         knows_peer: Whether this side has dialled the peer, or it has said that it is a
             txremote.
         opened: When it was made, on its clock.
+        share: Counts the bytes that it holds with those of its listener's others; None as long as
+            it has held none, and where no listener counts them.
         streams: Those that are sent or read, or None.
         subscriptions: Those of topics that are read, on either side, or None.
         peer_stopping: Whether the peer has said that it will stop: it refuses new calls.
@@ -124,6 +126,7 @@ class Connection(protocol.Protocol):
 
     # a listener may have very many of these
     __slots__ = (
+        "_budget",
         "_clock",
         "_closing",
         "_gather",
@@ -147,6 +150,7 @@ class Connection(protocol.Protocol):
         "outbox",
         "receiver",
         "service",
+        "share",
         "state",
         "streams",
     )
@@ -184,6 +188,8 @@ class Connection(protocol.Protocol):
         self.opened = 0.0
         self.on_peer_stopping: Callable[[], object] = _ignore
         self.knows_peer = dialect is not None
+        self._budget: MemoryBudget | None = None
+        self.share: MemoryShare | None = None
         self._clock = clock
         self._prepare = prepare
         self._when_ended = ended
@@ -368,8 +374,7 @@ class Connection(protocol.Protocol):
         self.inbound.timeouts.stop()
         self.outbox.detach()
         self.inbound.stop()
-        self.receiver.leave_share()
-        self.outbox.share = self.inbound.ledger.share = None
+        self._leave_budget()
         self.receiver.calls.fail_all(lambda: ConnectionLost(self.closing.why))
         self._tables.exports.clear()
         if self._tables.imported:
@@ -403,11 +408,25 @@ class Connection(protocol.Protocol):
         """Tell whether a call of ours waits for the peer, or a thread for its requests."""
         return self.backpressure.needs_peer()
 
-    def share(self, budget: MemoryBudget, host: Hashable) -> None:
+    def join(self, budget: MemoryBudget) -> None:
         """Count the bytes that this connection holds with those of a listener's others."""
-        share = MemoryShare(budget, host, self)
-        self.outbox.share = self.inbound.ledger.share = share
-        self.receiver.join(share)
+        self._budget = budget
+        self.receiver.limit_room(True)
+
+    def begin_share(self) -> MemoryShare | None:
+        """Begin to count them: it holds some now. None where it has joined no others."""
+        budget = self._budget
+        if budget is not None:
+            self.share = MemoryShare(budget, budget.host_of(self), self)
+        return self.share
+
+    def _leave_budget(self) -> None:
+        # both lead back here, and what has ended is to be gone without the garbage collector
+        share, self.share = self.share, None
+        self._budget = None
+        self.receiver.limit_room(False)
+        if share is not None:
+            share.end()
 
     @property
     def view(self) -> Any:

@@ -269,7 +269,7 @@ class Streams:
 
     def count_unread(self, size: int) -> None:
         """Count so many bytes of items that wait to be read, or less, with a listener's others."""
-        share = self.connection.outbox.share
+        share = self.connection.share or self.connection.begin_share()
         if share is not None:
             share.change_unread(size)
 

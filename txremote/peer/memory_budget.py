@@ -4,7 +4,8 @@ The memory that the connections of a listener hold together, in bytes.
 Each connection has limits of its own, but there may be thousands, many of one address. Four
 things are counted for all: bytes that wait for peers that do not read, bytes of calls that
 run or wait, bytes of incomplete messages, and of items of the peers' streams that nobody has read
-yet. The first two are counted for each address too.
+yet. The first two are counted for each address too. Most connections of many hold nothing, so each
+has its `MemoryShare` only when it first holds some.
 
 Over a limit the connection that holds most is closed (of that address, if it is the
 address's limit), which may be another than the one that has just grown. A connection that
@@ -14,8 +15,8 @@ which costs its call, if it could exceed the address's limit.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Final, Protocol
+from collections.abc import Callable, Hashable
+from typing import Any, Final, Protocol
 
 #: A connection that holds less, in bytes, is none of several; a message that is no longer
 #: is not refused.
@@ -30,6 +31,15 @@ class Holder(Protocol):
 
     def abort(self, why: str) -> None:
         """End it at once."""
+
+
+class SharesMemory(Protocol):
+    """A connection, as those of its parts know it that hold bytes."""
+
+    share: MemoryShare | None  # counts what it holds; None: it has held nothing yet, or has ended
+
+    def begin_share(self) -> MemoryShare | None:
+        """Begin to count; return None where no listener does."""
 
 
 class MemoryShare:
@@ -90,9 +100,17 @@ class MemoryShare:
 
 
 class MemoryBudget:
-    """The bytes that all connections of a listener hold, and may hold."""
+    """
+    The bytes that all connections of a listener hold, and may hold.
 
-    def __init__(self, most: int, most_per_address: int) -> None:
+    Args:
+        host_of: Tells under which address a connection is counted.
+    """
+
+    def __init__(
+        self, most: int, most_per_address: int, host_of: Callable[[Any], Hashable]
+    ) -> None:
+        self.host_of = host_of
         self._most = most
         self._most_per_address = most_per_address
         self._total = 0

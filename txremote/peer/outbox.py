@@ -37,7 +37,7 @@ from typing import Any, NamedTuple, Protocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from txremote.peer.memory_budget import MemoryShare
+from txremote.peer.memory_budget import SharesMemory
 from txremote.peer.ports import BackpressurePort, ClosingPort
 from txremote.wire.brine import dump_int
 from txremote.wire.consts import MSG_REPLY
@@ -95,7 +95,7 @@ class Writing(NamedTuple):
     read: Callable[[Any, bool], None] | None = None
 
 
-class OutboxOwner(Protocol):
+class OutboxOwner(SharesMemory, Protocol):
     """The connection that an outbox writes for."""
 
     @property
@@ -115,7 +115,6 @@ class Outbox:
     Attributes:
         corked: Whether frames are gathered until `uncork`. An attribute and no method, for
             each chunk that is read sets it.
-        share: The memory budget that counts the unsent bytes, with other connections', or None.
         when_room: As ``when_drained``, for the events of topics.
         when_drained: Called once, when the transport has written everything; None for nothing.
     """
@@ -142,7 +141,6 @@ class Outbox:
         "parts",
         "pressing",
         "separate",
-        "share",
         "when_drained",
         "when_room",
     )
@@ -174,8 +172,7 @@ class Outbox:
         self.corked = False
         self.full = False  # whether the transport has as much as it wants
         self._unsent = 0
-        self._shared = 0  # how much of it is the share's
-        self.share: MemoryShare | None = None
+        self._shared = 0  # how much of it is counted with other connections'
         self.when_drained: Callable[[], object] | None = None
         self.when_room: Callable[[], object] | None = None
 
@@ -209,9 +206,10 @@ class Outbox:
     def resumeProducing(self) -> None:
         """Stop to count: the transport has written everything."""
         self.full = False
-        if self._shared and self.share is not None:
+        if self._shared:
             shared, self._shared = self._shared, 0
-            self.share.change(-shared)
+            if self._owner.share is not None:
+                self._owner.share.change(-shared)
         if self.pressing:
             self.pressing = False
             self._owner.backpressure.high_water(False)
@@ -448,6 +446,7 @@ class Outbox:
 
     def _count(self, size: int) -> None:
         """Count what waits for the peer, with what waits for others."""
-        if self.share is not None:
+        share = self._owner.share or self._owner.begin_share()
+        if share is not None:
             self._shared += size
-            self.share.change(size)
+            share.change(size)

@@ -21,6 +21,7 @@ from txremote.peer.context import CalledConnection
 from txremote.peer.executor import Executor
 from txremote.peer.lifecycle import State
 from txremote.peer.logging import RateLimitedCount
+from txremote.peer.memory_budget import SharesMemory
 from txremote.peer.variables import Variables
 from txremote.refs.forks import Process
 from txremote.refs.ports import Answer
@@ -175,7 +176,7 @@ class SubscriptionsPort(Protocol):
         """End those that the peer reads."""
 
 
-class ConnectionPort(CalledConnection, Protocol):
+class ConnectionPort(CalledConnection, SharesMemory, Protocol):
     """A connection, as its parts know it."""
 
     state: State  # changed by `enter` alone

@@ -20,7 +20,6 @@ from txremote.errors import RemoteProtocolError
 from txremote.peer.imports import ReleaseQueue
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.lifecycle import CLOSED, CLOSING
-from txremote.peer.memory_budget import MemoryShare
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.ports import ConnectionPort, Stream
@@ -59,7 +58,7 @@ class Receiver(MessageReader):
         read: Has the transport read more at once, or as much as ever; None where it cannot.
     """
 
-    __slots__ = ("_backlog", "_reader", "acknowledge", "read", "released", "share")
+    __slots__ = ("_backlog", "_reader", "acknowledge", "read", "released")
 
     def __init__(
         self,
@@ -76,7 +75,6 @@ class Receiver(MessageReader):
         self._backlog: Backlog | None = None  # while a long message is read
         self.acknowledge: Callable[[Stream], object] | None = None
         self.read: Callable[[Stream, bool], None] | None = None
-        self.share: MemoryShare | None = None
 
     @property
     def _connection(self) -> ConnectionPort:
@@ -109,8 +107,8 @@ class Receiver(MessageReader):
         backlog = self._backlog = Backlog(self._steps(chain(_taken(first), others)))
         # most are done with the first slice
         if not turns.idle or self._read_on(backlog):
-            if self.share is not None and size:
-                self.share.set_unfinished(size)
+            if size:
+                self._set_unfinished(size)
             self._connection.stream.pauseProducing()
             turns.add(partial(self._read_in_turn, backlog))
 
@@ -180,8 +178,7 @@ class Receiver(MessageReader):
         """Go on to read what comes: all is read that had come."""
         connection = self._connection
         connection.inbound.timeouts.data_received(True, self._reader.at_boundary)
-        if self.share is not None:
-            self.share.set_unfinished(self._reader.held)
+        self._set_unfinished(self._reader.held)
         if backlog.lost is not None:
             connection.connectionLost(backlog.lost)
         elif not connection.backpressure.paused:
@@ -196,19 +193,23 @@ class Receiver(MessageReader):
         self._backlog.lost = reason
         return True
 
-    def join(self, share: MemoryShare) -> None:
-        """Count what is incomplete in a listener's share."""
-        self.share = share
-        self._reader.room = share
+    # -- what a listener's connections hold together
 
-    def leave_share(self) -> None:
-        """
-        End the share, which leads back here: what has ended is to be gone without the
-        garbage collector.
-        """
-        if self.share is not None:
-            self.share.end()
-            self.share = self._reader.room = None
+    def limit_room(self, limited: bool) -> None:
+        """Limit how long an inflated message may be by what others hold, or no more."""
+        self._reader.room = self if limited else None
+
+    def room(self) -> tuple[int, str] | None:
+        """Return what `MemoryShare.room` does."""
+        connection = self._connection
+        share = connection.share or connection.begin_share()
+        return None if share is None else share.room()
+
+    def _set_unfinished(self, size: int) -> None:
+        connection = self._connection
+        share = connection.share or (connection.begin_share() if size else None)
+        if share is not None:
+            share.set_unfinished(size)
 
 
 class Receiving(ConnectionPort, Protocol):
@@ -271,7 +272,9 @@ def data_received(connection: Receiving, data: bytes) -> None:
         connection.backpressure.peer_answered()
     if connection.state is not CLOSED:
         connection.inbound.timeouts.data_received(whole, not (reader.held or reader.skipping))
-    share = receiver.share
+    share = connection.share
+    if share is None and reader.held:
+        share = connection.begin_share()
     if share is not None and share.unfinished != reader.held and receiver._backlog is None:
         share.set_unfinished(reader.held)
     # rpyc 6.0.2 leaves Nagle's algorithm on: behind an answer, all that it sends next waits
