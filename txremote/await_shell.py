@@ -42,6 +42,7 @@ from txremote.reaching import Server
 from txremote.refs.awaiting import succeeded
 from txremote.refs.operations import dir_remote, signature_remote
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
+from txremote.refs.stacks import nothing_collected
 from txremote.shell import DELIMITERS, HISTORY, Completer
 from txremote.wire.consts import HANDLE_INSPECT
 
@@ -169,9 +170,10 @@ class LoopThread:
         if heard.wait(_HEARD):
             return
         thread = self._thread.ident or 0
-        frame = sys._current_frames().get(thread)
-        while frame is not None and frame.f_code.co_filename != _TYPED:
-            frame = frame.f_back
+        with nothing_collected():
+            frame = sys._current_frames().get(thread)
+            while frame is not None and frame.f_code.co_filename != _TYPED:
+                frame = frame.f_back
         if frame is not None:
             raised = ctypes.py_object(KeyboardInterrupt)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)

@@ -30,6 +30,7 @@ from txremote.levels import Logger
 from txremote.peer.called import called_by, called_text
 from txremote.peer.naming import peer_text
 from txremote.peer.request import Request
+from txremote.refs.stacks import nothing_collected
 
 _log = Logger("txremote.slow")
 
@@ -105,14 +106,15 @@ def look(frame: FrameType) -> Seen:
     innermost, line, entry = frame, "", None
     request: Any = None
     each: FrameType | None = frame
-    while each is not None and request is None:
-        code: CodeType = each.f_code
-        if code is Request.run.__code__:
-            request = each.f_locals.get("self")
-        elif is_own(code.co_filename):
-            line = line or place_of(each)
-            entry = code
-        each = each.f_back
+    with nothing_collected():
+        while each is not None and request is None:
+            code: CodeType = each.f_code
+            if code is Request.run.__code__:
+                request = each.f_locals.get("self")
+            elif is_own(code.co_filename):
+                line = line or place_of(each)
+                entry = code
+            each = each.f_back
     line = line or place_of(innermost)
     if isinstance(request, Request):
         connection = request.inbound.connection

@@ -25,6 +25,7 @@ the clock of all time limits. A connection is known here by Protocols only: `Req
 ``sharing``  `follow`: the result of a Deferred that has another owner, without taking it away
 ``soon``  functions that bring each other about, called in a loop
 ``signatures``  `signature_of`: the parameters of a callable, without evaluating its type hints
+``stacks``  `nothing_collected`: for those who read the stack of another thread
 ``value_calls``  calls whose arguments leave as values
 ``wanted``  what is copied of a stock peer's objects at which place, and where a value stands
 """

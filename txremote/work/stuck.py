@@ -24,6 +24,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.threads import blockingCallFromThread
 
 from txremote.refs.clock import Reactor, steady
+from txremote.refs.stacks import nothing_collected
 
 #: Seconds between two looks at a pool in which jobs wait.
 INTERVAL: Final = 1.0
@@ -107,15 +108,16 @@ def _last_waited_for(threads: Sequence[Thread], waiting: Iterable[Job]) -> Job |
 
 def _goes_into(frame: FrameType | None) -> object:
     """Return the object that a thread waits to have a result put into; None if it does not."""
-    for _ in range(_DEEPEST):
-        if frame is None:
-            return None
-        if frame.f_code is blockingCallFromThread.__code__:
-            return frame.f_locals.get("queue")
-        if frame.f_code is Future.result.__code__:
-            limited = frame.f_locals.get("timeout") is not None
-            return None if limited else frame.f_locals.get("self")
-        frame = frame.f_back
+    with nothing_collected():
+        for _ in range(_DEEPEST):
+            if frame is None:
+                return None
+            if frame.f_code is blockingCallFromThread.__code__:
+                return frame.f_locals.get("queue")
+            if frame.f_code is Future.result.__code__:
+                limited = frame.f_locals.get("timeout") is not None
+                return None if limited else frame.f_locals.get("self")
+            frame = frame.f_back
     return None
 
 
