@@ -1,16 +1,17 @@
 """
 Real traffic with a few bytes changed: ``python -m benchmarks.fuzz``.
 
-What an RPyC client and a txremote script send in a session with `peers.fort` is
-recorded by a relay, and put into all four dialects. Then it is sent again and
+What an RPyC client, a txremote script and a program with a reactor send in a session
+with `peers.fort` is recorded by a relay, and put into all four dialects. Then it is sent again and
 again, each time changed in some places: bits, tags, lengths, frames. An id means
 the same on each connection, since a fort counts them from one on; so what is sent
 reaches as far as the real session did.
 
 A round is a connection. It is over when the fort has hung up, and it depends on
-nothing but the seed and its number. Meanwhile `peers.guests` are served. It is a
-failure if one of them sees an error, if the fort does not hang up, if its log has
-what no peer should be able to cause, or if its memory grows.
+nothing but the seed and its number. Meanwhile `peers.guests` are served, and
+`peers.visitors_page` send the admin page what no browser sends. It is a failure if
+a guest or a friend of the page's sees an error, if the fort does not hang up, if its
+log has what no peer should be able to cause, or if its memory grows.
 
 ``--seconds 300`` is the run that is for the record; ``tests/hostile`` does a short
 one with each run of the tests.
@@ -19,12 +20,12 @@ one with each run of the tests.
 from __future__ import annotations
 
 import argparse
-import importlib
 import random
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import zlib
@@ -40,7 +41,10 @@ from benchmarks.harness import ROOT, Child, Stage
 PER_ADDRESS = 10_000
 
 #: Seconds within which the fort has hung up on a round.
-PATIENCE = 20.0
+PATIENCE = 30.0
+
+#: Seconds that the recording of a session takes at most.
+RECORDING = 90.0
 
 #: How many rounds lie between two looks at the fort.
 LOOK_EVERY = 200
@@ -49,6 +53,15 @@ LOOK_EVERY = 200
 #: connection, and what the allocator keeps.
 MOST_GROWTH = 100 << 20
 
+#: What the fort holds for none but its guests when it is left alone.
+NOTHING = (
+    *("connections", "exports", "imports", "pending", "unanswered"),
+    *("streams", "subscriptions", "sources", "subscribers", "page clients", "pages", "undead"),
+)
+
+#: How many strangers are at the admin page.
+STRANGERS = 20
+
 #: Small limits, so that they are met.
 SWITCHES = {
     "frame_timeout": 5.0,
@@ -56,6 +69,9 @@ SWITCHES = {
     "max_waiting": 50,
     "max_exports": 500,
     "max_imports": 500,
+    "max_streams": 20,
+    "max_subscriptions": 20,
+    "max_promises": 20,
     "max_frame": 1 << 20,
     "max_inflated": 1 << 20,
     "pause_unsent": 1 << 18,
@@ -113,89 +129,29 @@ def recording(port: int) -> Iterator[tuple[int, list[bytes]]]:
         relaying.join(PATIENCE)
 
 
-def script(conn: Any, wrapped: Callable[[Any], Any]) -> None:
-    """
-    Do what clients do.
-
-    Args:
-        conn: A connection of RPyC's, or of the blocking facet.
-        wrapped: That package's ``async_``.
-    """
-    root = conn.root
-
-    def back(*args: Any) -> Any:
-        return args[0] if args else None
-
-    values = (None, True, ..., 7, -(10**30), 1.5, 2j, "für", b"\0" * 300, (1, ("x",)), slice(1, 2))
-    assert root.echo((*values, frozenset({1}))) == (*values, frozenset({1}))
-    assert root.add(b"a", b=b"b") == b"ab"
-    assert root.call(back, 5) == 5
-    assert root.nest(back, 1) == 1
-    thing, other = root.thing(3), root.thing(4)
-    assert thing.number == 3
-    assert thing != other
-    for show in (repr, str, hash, dir):
-        show(thing)
-    assert list(root.numbers()) == list(range(50))
-    items = root.list
-    items.append(4)
-    items[1:2] = (back, thing)
-    assert len(items) == 5
-    assert items[0] == 1
-    for _item in items:
-        continue
-    assert 4 in items
-    del items[0]
-    with suppress(ValueError):
-        root.fail("on purpose")
-    with suppress(AttributeError):
-        root.nothing()
-    with suppress(Exception):  # refused, and which class that is differs
-        root.name = 1
-    assert isinstance(thing, type(thing))
-    root.keep(back, [1], {2: 3})
-    root.subscribe(back)
-    root.fire(5, 10)
-    never = wrapped(root.never)()
-    waiting = wrapped(root.wait)("key")
-    assert root.go("key")
-    waiting.wait()
-    del thing, other, items, never
-    root.blob(5000)
-    conn.ping(b"ping")
-    conn.close()
-
-
 def record(port: int) -> list[Session]:
     """
-    Return the corpus: what two clients send, in all dialects.
+    Return the corpus: what three clients send, in all dialects.
 
     The clients are processes of their own: they block, and the caller may be one
     that has a reactor.
     """
     sessions = []
-    for package in ("rpyc", "txremote.blocking"):
+    for package in ("rpyc", "txremote.blocking", "txremote"):
         with recording(port) as (relay, sent):
-            words = [sys.executable, "-m", "benchmarks.fuzz", "--client", package, str(relay)]
-            subprocess.run(words, check=True, timeout=PATIENCE, cwd=ROOT)
+            words = [
+                sys.executable,
+                "-m",
+                "benchmarks.peers.visitors_recorded",
+                package,
+                str(relay),
+            ]
+            subprocess.run(words, check=True, timeout=RECORDING, cwd=ROOT)
         session = tuple(frames(b"".join(sent)))
         if len(session) < 50:
             raise AssertionError(f"{package} sent no more than {len(session)} frames")
         sessions += [session, *(spoken(session, *how) for how in DIALECTS)]
     return sessions
-
-
-def be_client(name: str, port: int) -> None:
-    """
-    Be one of the clients.
-
-    Args:
-        name: The package: ``"rpyc"`` or ``"txremote.blocking"``.
-        port: What to dial.
-    """
-    package = importlib.import_module(name)
-    conn = package.connect("127.0.0.1", port, config={"sync_request_timeout": PATIENCE})
-    script(conn, package.async_)
 
 
 #: RPyC 5, and each with the ids of ``bind_threads``.
@@ -415,7 +371,7 @@ def left_over(server: Child, patience: float = PATIENCE) -> dict[str, int]:
     end = time.monotonic() + patience
     while True:
         state = server.ask("state", "127.0.0.1")
-        held = {name: state[name] for name in ("connections", "exports", "imports", "undead")}
+        held = {name: state[name] for name in NOTHING}
         if not any(held.values()) or time.monotonic() > end:
             return {name: count for name, count in held.items() if count}
         time.sleep(0.1)
@@ -431,19 +387,24 @@ def run(seconds: float, seed: int, out: Any = sys.stderr) -> str:
     Raises:
         Harmed: something went wrong; the text tells between which rounds.
     """
-    with Stage() as stage:
+    with Stage() as stage, tempfile.TemporaryDirectory() as folder:
+        token = f"{folder}/token"
         server = stage.serve(
             "benchmarks.peers.fort",
             {
                 "plain": {"config": SWITCHES},
                 "login": {"config": SWITCHES, "login": True},
                 "fuzzed": {"config": SWITCHES},
+                "page": {"token": token},
             },
         )
+        print(server.ask("version"), file=out)
         ports = server.first
         guests = stage.connect("benchmarks.peers.guests", ports)
+        strangers = stage.connect("benchmarks.peers.visitors_page", ports["page"], token, seed)
         fuzzer = Fuzzer(ports["fuzzed"], seed, record(ports["fuzzed"]))
         fuzzer.go(LOOK_EVERY)
+        strangers.ask("begin", STRANGERS)
         start = server.ask("begin_peak")
         end = time.monotonic() + seconds
         slowest, told = 0.0, time.monotonic()
@@ -451,25 +412,31 @@ def run(seconds: float, seed: int, out: Any = sys.stderr) -> str:
             before = fuzzer.round
             fuzzer.go(LOOK_EVERY)
             where = f"between rounds {before} and {fuzzer.round} of seed {seed}"
-            report = guests.ask("report")
+            report, page = guests.ask("report"), strangers.ask("report")
             trouble = server.ask("trouble")
-            if report["errors"] or trouble:
-                raise Harmed(f"{where}: {report['errors']} {trouble}")
+            if report["errors"] or page["errors"] or trouble:
+                raise Harmed(f"{where}: {report['errors']} {page['errors']} {trouble}")
             grown = server.ask("peak") - start
             if grown > MOST_GROWTH:
                 raise Harmed(f"{where}: the fort grew by {grown >> 20} MiB")
             slowest = max(slowest, report["slowest"])
             if time.monotonic() - told > 10:
                 told = time.monotonic()
-                print(f"{fuzzer.round} rounds, {end - told:.0f} s left", file=out)
+                words = f"{fuzzer.round} rounds, {end - told:.0f} s left, page: {page['answers']}"
+                print(words, file=out, flush=True)
+        strangers.ask("leave")
         guests.ask("all_served")
+        page = strangers.ask("report")
+        if page["errors"] or not page["served"]:
+            raise Harmed(f"the admin page: {page}")
         if held := left_over(server):
             raise Harmed(f"this is left at the end: {held}")
         return (
             f"{fuzzer.round} rounds of {len(fuzzer.corpus)} sessions in {seconds:.0f} s "
-            f"(seed {seed}): nobody was harmed. The fort's memory grew by "
+            f"(seed {seed}), {sum(page['answers'].values())} requests of strangers to the admin "
+            f"page: nobody was harmed. The fort's memory grew by "
             f"{(server.ask('peak') - start) / (1 << 20):.1f} MiB at most; the slowest round of "
-            f"four calls of a guest took {slowest:.2f} s."
+            f"calls of a guest took {slowest:.2f} s."
         )
 
 
@@ -478,11 +445,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=300.0, help="for how long (300)")
     parser.add_argument("--seed", type=int, default=None, help="where the changes come from")
-    parser.add_argument("--client", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
-    if options.client:
-        be_client(options.client[0], int(options.client[1]))
-        return 0
     seed = options.seed if options.seed is not None else random.randrange(1 << 30)
     try:
         print(run(options.seconds, seed))

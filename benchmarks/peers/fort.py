@@ -3,9 +3,10 @@ A server to be attacked: what the tests of ``tests/hostile``, `benchmarks.fuzz` 
 `benchmarks.soak` go for. No contestant.
 
 It has doors: listeners of its own each, with switches, TLS and logins as they are
-asked for. All live in one reactor, as they would in a program. ``state`` looks at
-what its connections hold, and ``trouble`` tells what its log has heard that nobody
-should ever hear.
+asked for, and one of them may be the admin page (`fort_page`). All live in one reactor,
+as they would in a program. ``goods`` of its root has values, streams and topics
+(`fort_goods`). ``state`` looks at what its connections hold, and ``trouble`` tells what
+its log has heard that nobody should ever hear.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import gc
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,22 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import LogLevel, formatEvent, globalLogBeginner
 
 import txremote
-from txremote import Connection, Service, exposed
+from benchmarks.peers import fort_goods
+from benchmarks.peers.fort_page import Page
+from txremote import Connection, ServerService, Service, exposed
 from txremote.net.login import portal_for
 from txremote.net.tls import tls_server
+from txremote.peer.event_flows import EventFlow
+from txremote.peer.incoming import Incoming
+from txremote.peer.incoming_events import IncomingEvents
+from txremote.peer.outgoing import Outgoing
+from txremote.topics.subscriber import Subscriber
+from txremote.versions import version_line
+
+if find_spec("numpy"):
+    from benchmarks.peers.fort_arrays import Arrays as _Arrays
+else:
+    _Arrays = None  # type: ignore[assignment, misc]
 
 REACTOR = True
 
@@ -35,7 +50,11 @@ USERS = {"ann": b"secret"}
 
 _NOWHERE = "tcp:0:interface=127.0.0.1:backlog=1000"
 
+#: What ends with a connection, and the connection.
+_WITH_CONNECTIONS = {Connection, Outgoing, Incoming, EventFlow, IncomingEvents, Subscriber}
+
 _factories: dict[str, Any] = {}
+_pages: list[Page] = []
 _calls: dict[Any, Deferred[Any]] = {}
 _jobs: Counter[str] = Counter()
 _made: Counter[str] = Counter()
@@ -75,6 +94,8 @@ class Fort(Service):
         self._telling: list[LoopingCall] = []
         self._fired = 0
         self.exposed_list = [1, 2, 3]
+        self.exposed_goods = fort_goods.Goods()
+        self.exposed_arrays = None if _Arrays is None else _Arrays()
 
     def on_disconnect(self, conn: Any) -> None:
         self._kept = ()
@@ -236,10 +257,10 @@ async def listen(reactor: Any, doors: Mapping[str, Mapping[str, Any]]) -> dict[s
         reactor: Where.
         doors: Of each the ``config``; ``threaded`` for worker threads; ``login`` for
             a portal in the service's place; ``cert`` and ``ca``, paths, for TLS with
-            client certificates.
+            client certificates. ``token``, a path, makes it the admin page of the others.
     """
     globalLogBeginner.beginLoggingTo([_listen_for_trouble], redirectStandardIO=False)
-    ports = {}
+    services, ports = {}, {}
     for name, door in doors.items():
         root: Any = ThreadedFort if door.get("threaded") else Fort
         if door.get("login"):
@@ -248,11 +269,20 @@ async def listen(reactor: Any, doors: Mapping[str, Mapping[str, Any]]) -> dict[s
         where: Any = _NOWHERE
         if "cert" in door:
             where = tls_server(_NOWHERE, door["cert"], ca=door.get("ca"), reactor=reactor)
-        port: Any = await txremote.listen(
-            where, root, config=dict(door.get("config", {})), reactor=reactor
-        )
-        _factories[name] = getattr(port.factory, "wrappedFactory", port.factory)
+        if "token" not in door:
+            config = dict(door.get("config", {}))
+            services[name] = ServerService(where, root, config=config, reactor=reactor)
+    for name, door in doors.items():
+        if "token" in door:
+            page = Page(reactor, door["token"], services)
+            _pages.append(page)
+            ports[name] = page.port
+    for name, service in services.items():
+        service.startService()
+        _factories[name] = service._factory
+        port: Any = service.ports[0]
         ports[name] = port.getHost().port
+    fort_goods.publish(reactor)
     gc.freeze()  # what is there by now stays: `state` need not look at it
     return ports
 
@@ -271,6 +301,7 @@ def state(guests: str | None = None) -> dict[str, int]:
     everybody: list[Any] = [c for f in _factories.values() for c in f.connections]
     seen = [c for c in everybody if c.transport.getPeer().host != guests]
     away = [c for f in _factories.values() for c in f._turned_away]
+    streams, subscriptions = _flows(seen)
     return {
         "connections": len(seen),
         "strangers": sum(len(f.limits.without_login) for f in _factories.values()),
@@ -280,11 +311,37 @@ def state(guests: str | None = None) -> dict[str, int]:
         "imports": sum(len(c._tables.imports) for c in seen),
         "pending": sum(len(c.outbound.pending) for c in seen),
         "unanswered": sum(len(c.inbound) for c in seen),
-        "undead": sum(type(o) is Connection for o in gc.get_objects()) - len(everybody) - len(away),
+        "streams": streams,
+        "subscriptions": subscriptions,
+        **fort_goods.held(),
+        "page clients": sum(page.clients for page in _pages),
+        "pages": sum(page.watching for page in _pages),
+        "undead": _undead(everybody, away),
         "descriptors": len(os.listdir("/proc/self/fd")),
         "timers": len(clock.getDelayedCalls()),
         "trouble": len(_trouble),
     }
+
+
+def _flows(connections: list[Any]) -> tuple[int, int]:
+    """Count the streams and the subscriptions of connections, those that are read and sent."""
+    flows = [c.streams for c in connections if c.streams is not None]
+    events = [c.subscriptions for c in connections if c.subscriptions is not None]
+    return (
+        sum(len(each.incoming) + len(each.outgoing) for each in flows),
+        sum(len(each._incoming) + len(each._flows) for each in events),
+    )
+
+
+def _undead(everybody: list[Any], away: list[Any]) -> int:
+    """Count connections, streams and subscriptions that are over, and that something keeps."""
+    alive = len(everybody) + len(away) + sum(_flows(everybody)) + fort_goods.held()["subscribers"]
+    return sum(type(each) in _WITH_CONNECTIONS for each in gc.get_objects()) - alive
+
+
+def version() -> str:
+    """Return which txremote this is, where it is, and whether it is compiled."""
+    return f"{version_line()}, from {Path(txremote.__file__).parent}"
 
 
 def jobs() -> dict[str, int]:

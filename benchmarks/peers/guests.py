@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
@@ -19,6 +20,7 @@ from twisted.internet.task import deferLater
 
 import txremote
 import txremote.blocking
+from benchmarks.peers.fort_goods import some_orders
 from txremote.net.tls import tls_client
 
 REACTOR = True
@@ -137,6 +139,11 @@ class Guests:
         check(await root.echo(_HELLO), _HELLO)
         check(await root.call(add, number, 3), number + 3)
         check(len(await root.things(3)), 3)
+        orders, later = some_orders(number), timedelta(number)
+        found = await root.goods.order(orders, later)
+        check([each.since for each in found.values()], [each.since + later for each in orders])
+        check([item async for item in root.goods.numbers(5)], list(range(5)))
+        check(await root.goods.step().next().number(), 2)
 
     def come_blocking(self, name: str, connect: Callable[[], Any]) -> None:
         """Have a guest in a thread of its own be served, over and over."""
@@ -169,6 +176,7 @@ class Guests:
         check(root.echo(_HELLO), _HELLO)
         check(root.call(add, number, 3), number + 3)
         check(len(root.things(3)), 3)
+        check(list(root.goods.numbers(5)), list(range(5)))
 
 
 async def connect(

@@ -2,18 +2,23 @@
 Clients that come to a `fort`, call, subscribe, and drop without a good-bye, over and
 over. No contestant; for `benchmarks.soak`.
 
-When one drops it holds objects, the server holds some of its own, and calls are
-under way in both directions. Every second one resets its connection.
+Besides calls each has two errands (`visitors_errands`), of values, streams, topics or graphs,
+and begins something that it leaves as it is. When one drops it holds objects, the server holds
+some of its own, and calls, streams and events are under way in both directions. Every second
+one resets its connection.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.internet.task import deferLater
 
+from benchmarks.peers.fort_goods import held
+from benchmarks.peers.visitors_errands import ERRANDS, LEFT, under_way
 from txremote import connect as dial
 
 REACTOR = True
@@ -23,6 +28,9 @@ PER_ADDRESS = 1000
 
 #: How many dial at the same time: fewer than the server's backlog.
 AT_ONCE = 100
+
+#: Seconds that a visitor waits for an answer: a machine may have much else to do.
+PATIENCE = 120.0
 
 
 class Visitors:
@@ -37,16 +45,26 @@ class Visitors:
         self._dialling = 0
         self._visits = 0
         self._calls = 0
+        self._errands = 0
+        self._left = 0
+        self._come = itertools.count()
         self._events = 0
         self._errors: list[str] = []
 
     def report(self) -> dict[str, Any]:
-        """Tell how many ``visits``, ``calls`` and ``events`` there were, and ``errors``."""
+        """
+        Tell how many ``visits``, ``calls``, ``errands`` and ``events`` there were, how much was
+        begun and ``left``, the ``errors``, and how many ``sources`` of the visitors' own streams
+        are open.
+        """
         return {
             "visits": self._visits,
             "calls": self._calls,
+            "errands": self._errands,
+            "left": self._left,
             "events": self._events,
             "errors": self._errors[:10],
+            "sources": held()["sources"],
         }
 
     def begin(self, count: int, stay: float) -> None:
@@ -90,21 +108,37 @@ class Visitors:
                 return
         self._dialling += 1
         try:
-            conn = await dial(endpoint, dialect="6", timeout=60, reactor=self._reactor)
+            conn = await dial(
+                endpoint,
+                dialect="6",
+                timeout=PATIENCE,
+                config={"request_timeout": PATIENCE},
+                reactor=self._reactor,
+            )
         finally:
             self._dialling -= 1
         try:
             await self._call(conn)
+            left = await self._run_errands(conn)
             while not self._leaving and self._reactor.seconds() < until:
                 await self._pause(min(0.2, stay))
-            self._under_way(conn)
+            left += self._under_way(conn)
         finally:
             gone = conn.when_disconnected()
             if self._visits % 2:
                 conn.transport.abortConnection()
             else:
                 conn.transport.loseConnection()
-            await gone
+            await gone  # what is left is held until here
+
+    async def _run_errands(self, conn: Any) -> list[Any]:
+        number = next(self._come)
+        for place in (2 * number, 2 * number + 1):
+            await ERRANDS[place % len(ERRANDS)](conn.root, number)
+            self._errands += 1
+        left = await LEFT[number % len(LEFT)](conn.root)
+        self._left += 1
+        return [left]
 
     async def _call(self, conn: Any) -> None:
         root = conn.root
@@ -123,11 +157,12 @@ class Visitors:
         await root.keep(event, [1], {2: 3})
         self._calls += 6
 
-    def _under_way(self, conn: Any) -> None:
+    def _under_way(self, conn: Any) -> list[Any]:
         root = conn.root
-        under_way = [root.never(), root.call(Deferred), root.things(3), root.fire(2)]
-        for call in under_way:
+        calls = [root.never(), root.call(Deferred), root.things(3), root.fire(2)]
+        for call in calls:
             call.addErrback(lambda _failure: None)
+        return calls + under_way(root)
 
 
 async def connect(reactor: Any, port: int) -> Visitors:

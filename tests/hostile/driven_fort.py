@@ -22,6 +22,17 @@ from benchmarks.peers.fort import (  # noqa: E402  # what it imports imports the
     peak,
     state,
     trouble,
+    version,
 )
 
-__all__ = ["REACTOR", "begin_peak", "blobs", "jobs", "listen", "peak", "state", "trouble"]
+__all__ = [
+    "REACTOR",
+    "begin_peak",
+    "blobs",
+    "jobs",
+    "listen",
+    "peak",
+    "state",
+    "trouble",
+    "version",
+]
