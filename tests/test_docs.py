@@ -2,6 +2,7 @@
 What is written is true: the documents are run, and held against the code.
 """
 
+import configparser
 import inspect
 import os
 import re
@@ -34,6 +35,14 @@ PAGES = [
 FOLDERS = ("benchmarks", "docs", "examples", "tests", "txremote")
 REFERENCE = (DOCS / "reference.rst").read_text()
 REPOSITORY = re.search(r"^url = (.+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)[1]
+
+# Of twistd, our benchmarks, IPython's extension, evennia, curl, pip, ipython, docker, Prometheus,
+# Dask, uvicorn.
+OPTIONS_OF_OTHERS = {
+    *("--logfile", "--logger", "--pidfile", "--reactor", "--syslog", "--uid"),
+    *("--row", "--stay", "--init", "--unix-socket", "--no-deps", "--simple-prompt", "--interval"),
+    *("--enable-feature", "--preload", "--timeout-graceful-shutdown"),
+}
 
 
 def section_of(title):
@@ -102,8 +111,12 @@ class TestPages:
         assert set(links(folder / "README.rst")) == shown - {"README.rst"}
 
     def test_installs_from_a_checkout(self):
-        """The package is in no index yet, so no page has pip look for it there."""
+        """The package is in no index yet, so no page has pip look for it there; extras are ours."""
+        extras = configparser.ConfigParser()
+        extras.read(ROOT / "setup.cfg")
         for page in PAGES:
+            for named in re.findall(r"\.\[([\w,]+)\]", page.read_text()):
+                assert {*named.split(",")} <= {*extras["options.extras_require"]}, page
             assert not re.search(r"pip install [^`&*]*txremote", page.read_text()), page
 
     def test_no_path_of_a_machine(self):
@@ -257,6 +270,15 @@ def resolve(name):
     return found
 
 
+def options_of(command):
+    """Give the options of a command of txremote's, and of those beneath it."""
+    for action in command._actions:
+        yield from action.option_strings
+        if isinstance(action.choices, dict):
+            for beneath in action.choices.values():
+                yield from options_of(beneath)
+
+
 class TestReference:
     @pytest.mark.parametrize("name", sorted(txremote.__all__))
     def test_every_public_name_is_there(self, name):
@@ -375,6 +397,15 @@ class TestReference:
                 for option in action.option_strings:
                     if action.dest != "help":
                         assert f"``{option}" in section
+
+    @pytest.mark.parametrize("page", sorted(DOCS.glob("*.rst")), ids=name_of)
+    def test_options_that_pages_name_are_options(self, page):
+        """Of ours, or of other programs that are named with them."""
+        ours = {f"--{name.rstrip('=')}" for name in tap.Options().longOpt}
+        ours.update(options_of(parser()))
+        code = [*doctree(page).findall(nodes.literal), *doctree(page).findall(nodes.literal_block)]
+        named = re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(node.astext() for node in code))
+        assert {*named} <= ours | OPTIONS_OF_OTHERS
 
     def test_line_that_tells_the_port(self):
         """A program may wait for that line, so it stays as it is written."""
