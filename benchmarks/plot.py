@@ -100,7 +100,8 @@ def table(times: dict[str, dict[str, float]]) -> str:
     peers = [peer for peer in PEERS if any(peer in row for row in times.values())]
     lines = [["txremote beside", *(PEERS[peer][0] for peer in peers)]]
     for name, row in times.items():
-        lines.append([ROWS[name], *(f"{row[peer]:.1f}" if peer in row else "-" for peer in peers)])
+        cells = [f"{row[peer]:.1f}" if peer in row else "n/a" for peer in peers]
+        lines.append([ROWS[name], *cells])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rule = "  ".join("=" * width for width in widths)
     text = [

@@ -82,6 +82,15 @@ class TestPages:
         relative = [target for target in links(ROOT / "README.rst") if "://" not in target]
         assert relative == []
 
+    def test_readme_s_pictures_are_there(self):
+        """They are shown from the repository, wherever the README is."""
+        raw = REPOSITORY.replace("github.com", "raw.githubusercontent.com") + "/main/"
+        pictures = [image["uri"] for image in doctree(ROOT / "README.rst").findall(nodes.image)]
+        assert pictures
+        for picture in pictures:
+            assert picture.startswith(raw)
+            assert (ROOT / picture.removeprefix(raw)).exists()
+
     @pytest.mark.parametrize("page", sorted(DOCS.glob("*.rst")), ids=name_of)
     def test_is_linked_from_index_and_readme(self, page):
         """No page is left where nobody finds it."""
