@@ -30,7 +30,6 @@ from tests.work.child_processes import (
 )
 from txremote.errors import WorkerDied
 from txremote.refs.reference import RemoteReference
-from txremote.work.child import JobDesk, ReceivedJob
 from txremote.work.live import live
 from txremote.work.plainphase import ANSWERS, PART
 from txremote.work.processes import ProcessPool
@@ -221,23 +220,6 @@ def test_the_two_ends_hold_nothing_back() -> None:
     assert CONFIG.sync_request_timeout is None
     assert min(CONFIG.max_calls, CONFIG.max_items, CONFIG.max_imports) >= 1 << 31
     assert min(CONFIG.max_unanswered, CONFIG.max_waiting, CONFIG.max_inflated) >= 1 << 31
-
-
-def test_a_job_is_taken_when_it_is_there() -> None:
-    """In whatever order jobs arrive, and those that were taken back are dropped."""
-    desk = JobDesk()
-    arrived: list[str] = []
-    assert desk.take(3, lambda: arrived.append("3")) == (None, [])
-    desk.add(ReceivedJob(1, "one", False, b"1"))
-    desk.add(ReceivedJob(4, "four", False, b"4"))
-    assert arrived == []
-    desk.add(ReceivedJob(3, "three", True, b"3"))
-    assert arrived == ["3"]
-    job, dropped = desk.take(3, lambda: None)
-    assert job is not None
-    assert (job.name, job.timed, job.payload) == ("three", True, b"3")
-    assert [one.name for one in dropped] == ["one"]
-    assert desk.take(4, lambda: None)[1] == []
 
 
 class TestItBeginsWithoutTwisted:

@@ -5,8 +5,8 @@ processes, in test_child.py.
 
 from __future__ import annotations
 
-from txremote.work.child import JobDesk
 from txremote.work.childpeer import JobReceiver
+from txremote.work.plainjobs import JobDesk
 
 
 def test_parts() -> None:

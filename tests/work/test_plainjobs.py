@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from txremote.work.buffers import LEAST, Buffers
 from txremote.work.live import Live
-from txremote.work.plainjobs import is_promise, plain_result
+from txremote.work.plainjobs import JobDesk, ReceivedJob, is_promise, plain_result
 
 
 class InMain:
@@ -51,3 +51,20 @@ def test_promises() -> None:
     assert is_promise(Deferred())
     assert not is_promise(3)
     assert not is_promise(later)
+
+
+def test_a_job_is_taken_when_it_is_there() -> None:
+    """In whatever order jobs arrive, and those that were taken back are dropped."""
+    desk = JobDesk()
+    arrived: list[str] = []
+    assert desk.take(3, lambda: arrived.append("3")) == (None, [])
+    desk.add(ReceivedJob(1, "one", False, b"1"))
+    desk.add(ReceivedJob(4, "four", False, b"4"))
+    assert arrived == []
+    desk.add(ReceivedJob(3, "three", True, b"3"))
+    assert arrived == ["3"]
+    job, dropped = desk.take(3, lambda: None)
+    assert job is not None
+    assert (job.name, job.timed, job.payload) == ("three", True, b"3")
+    assert [one.name for one in dropped] == ["one"]
+    assert desk.take(4, lambda: None)[1] == []

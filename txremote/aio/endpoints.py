@@ -12,11 +12,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from errno import ENOENT
 from inspect import getclosurevars
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from twisted.internet import endpoints, error
 from twisted.internet.defer import Deferred
@@ -24,17 +24,24 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClie
 from twisted.python.lockfile import isLocked
 from zope.interface import implementer
 
-from txremote.aio.transport import ConnectionTransport
+from txremote.aio.transport import ConnectionTransport, TransportOwner
 from txremote.net.tls import TLSClientEndpoint
-
-if TYPE_CHECKING:
-    from txremote.aio.loop import AsyncioLoop
+from txremote.refs.clock import EventLoop
 
 #: Seconds that an address has to answer before the next is tried as well.
 PATIENCE = 0.3
 
 # Where to connect to: a family of sockets, and a name in it.
 _Target: TypeAlias = tuple[int, Any]
+
+T = TypeVar("T")
+
+
+class Dials(TransportOwner, EventLoop, Protocol):
+    """The loop (`txremote.aio.loop.AsyncioLoop`), as much of it as endpoints need."""
+
+    def deferred_of(self, coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
+        """Run a coroutine as a task; cancelling the Deferred cancels it."""
 
 
 @implementer(IStreamClientEndpoint)
@@ -51,7 +58,7 @@ class _Endpoint:
     context: ssl.SSLContext | None = field(default=None, init=False)
     hostname: str | None = field(default=None, init=False)
 
-    reactor: AsyncioLoop
+    reactor: Dials
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect a factory; cancelling the Deferred ends that."""
@@ -248,7 +255,7 @@ def _close_late(ended: asyncio.Task[socket.socket]) -> None:
         ended.result().close()
 
 
-def without_reactor(reactor: AsyncioLoop, endpoint: Any) -> Any:
+def without_reactor(reactor: Dials, endpoint: Any) -> Any:
     """Return a client endpoint, with those of this file for Twisted's."""
     if isinstance(endpoint, endpoints.UNIXClientEndpoint):
         return UNIXEndpoint(reactor, endpoint._path, endpoint._checkPID)
@@ -271,5 +278,5 @@ def without_reactor(reactor: AsyncioLoop, endpoint: Any) -> Any:
     return ours
 
 
-def _with_tls(reactor: AsyncioLoop, inner: Any, options: object) -> TLSClientEndpoint:
+def _with_tls(reactor: Dials, inner: Any, options: object) -> TLSClientEndpoint:
     return TLSClientEndpoint(inner, options, f"TLS over {inner}", reactor)

@@ -21,7 +21,7 @@ import ssl
 from array import array
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -31,9 +31,6 @@ from zope.interface import implementer
 
 from txremote.peer.outbox import Writing
 from txremote.wire.framing import Chunk
-
-if TYPE_CHECKING:
-    from txremote.aio.loop import AsyncioLoop
 
 #: Bytes that wait to be sent when a producer is told to pause; it is told to go on when none do.
 FULL = 65536
@@ -148,13 +145,25 @@ class _Consumer(asyncio.Protocol):
             self._close()
 
 
+class TransportOwner(Protocol):
+    """The loop, as much of it as its transports need."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Return the asyncio loop."""
+
+    @property
+    def transports(self) -> set[ConnectionTransport]:
+        """Return those that are open."""
+
+
 @implementer(ITransport, IConsumer)
 class ConnectionTransport(_Consumer):
     """
     The transport of a protocol of Twisted's.
 
     Args:
-        reactor: The loop.
+        reactor: The `txremote.aio.loop.AsyncioLoop`.
         build: Called with the peer's address once it is connected; returns the protocol, or
             None to close it.
 
@@ -165,7 +174,7 @@ class ConnectionTransport(_Consumer):
         keep: An object that has to live as long as it does.
     """
 
-    def __init__(self, reactor: AsyncioLoop, build: Callable[[IAddress], Any]) -> None:
+    def __init__(self, reactor: TransportOwner, build: Callable[[IAddress], Any]) -> None:
         super().__init__()
         self._reactor = reactor
         self._build = build

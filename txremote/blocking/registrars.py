@@ -42,7 +42,7 @@ class RegistryClient(ABC):
         ip: The registry's address.
         port: Its port.
         timeout: Seconds that it has to answer.
-        logger: What happens is logged there.
+        logger: Where to log what happens.
     """
 
     #: Seconds between two registrations of a server.

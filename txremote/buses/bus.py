@@ -2,7 +2,7 @@
 One connection to a bus for all topics of a loop, which comes back: `Bus`.
 
 It reads for all its topics at once: when the store says that there is something new, and every
-`POLL` seconds besides, which shows whether it still answers. What it does not answer in
+`POLL` seconds besides, which shows whether it still answers. A question that it does not answer in
 `ANSWER_WITHIN` seconds is a loss like any other: a process that is stopped accepts connections.
 
 Each loss is told in the log once, and so is the end of it. Topics go on meanwhile for those who
@@ -82,7 +82,7 @@ class Bus:
         ended: Called when its last topic has left.
 
     Attributes:
-        name: What it is, for people.
+        name: Its kind and place, for people.
     """
 
     def __init__(self, reactor: EventLoop, opener: Opener, ended: Callable[[], object]) -> None:

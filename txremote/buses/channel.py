@@ -1,13 +1,13 @@
 """
 One topic on a bus: `Channel`, which publishes what its topic gives it, and joins again after each
-loss of the bus. What others publish goes by `txremote.buses.incoming`.
+loss of the bus. The events of others go by `txremote.buses.incoming`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from twisted.python.failure import Failure
 
@@ -18,11 +18,25 @@ from txremote.buses.ports import LONGEST, MOST_RETAINED, Entry, Given, Id, Joine
 from txremote.topics.filters import LONGEST_KEY
 from txremote.topics.ports import BusListener
 
-if TYPE_CHECKING:
-    from txremote.buses.bus import Bus
-
 # An event's bytes besides its payload and its key.
 _ENVELOPE: Final = 256
+
+
+class ChannelOwner(Protocol):
+    """The bus, as much of it as its channels need."""
+
+    @property
+    def name(self) -> str:
+        """Its name in messages for people."""
+
+    def left(self, channel: Channel, store: Store | None) -> None:
+        """Note that a topic is here no more."""
+
+    def failed(self, channel: Channel, store: Store, failure: Failure) -> None:
+        """Note that something a topic has asked for was not done."""
+
+    def has_news(self, channel: Channel) -> None:
+        """Read for a topic, soon."""
 
 
 class Channel:
@@ -32,7 +46,7 @@ class Channel:
     Args:
         bus: The bus.
         topic: The topic's name.
-        listener: What takes the events of others.
+        listener: Takes the events of others.
         retain: Whether the last event of each key is kept on the bus.
 
     Attributes:
@@ -40,7 +54,7 @@ class Channel:
         ready: Whether it has joined the store that the bus has now.
     """
 
-    def __init__(self, bus: Bus, topic: str, listener: BusListener, retain: bool) -> None:
+    def __init__(self, bus: ChannelOwner, topic: str, listener: BusListener, retain: bool) -> None:
         self.topic = topic
         self.ready = False
         self._bus = bus

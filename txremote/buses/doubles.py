@@ -20,7 +20,7 @@ MOST_PUBLISHERS: Final = 10_000
 
 class Seen:
     """
-    What one reader has seen.
+    The events that one reader has seen.
 
     Args:
         since: When it joined: what was published before does not concern it.

@@ -211,7 +211,7 @@ class HostBus:
 
     Attributes:
         path: Its socket.
-        keeper: What it keeps.
+        keeper: The events that it keeps.
         clients: The connections of processes to it.
     """
 

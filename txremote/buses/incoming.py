@@ -1,5 +1,5 @@
 """
-What others publish on a topic of a bus: `Incoming` gives it to the topic, once and in order.
+`Incoming`: gives a topic the events that others publish on its bus, once and in order.
 
 As a topic joins it learns where the bus stands, and reads on from there: nothing that was published
 before comes as new. The last event of each key is fetched besides. One of those may be newer than
@@ -36,7 +36,7 @@ class Incoming:
     Args:
         topic: The topic's name, for the log.
         bus: The bus's, for people.
-        listener: What takes the events.
+        listener: Takes the events.
         own: The id under which the topic itself publishes; its own events do not come back.
 
     Attributes:
@@ -63,7 +63,7 @@ class Incoming:
         Note where the bus stands, the first time or after a loss.
 
         Returns:
-            What takes the last events of keys, if they are kept, before reading begins; None if
+            Takes the last events of keys, if they are kept, before reading begins; None if
             there is no need for them.
         """
         position, generation = self.position, self._generation

@@ -1,5 +1,5 @@
 """
-What one publisher has still to give to the bus, and what the bus may need again: `Outgoing`.
+`Outgoing`: the events that a publisher has yet to give to the bus, or that it may need again.
 
 Three things are kept, each bounded: events that wait, the oldest of which are given up when there
 are too many; the last events that the bus has taken; and the last of each key, if they are wanted.

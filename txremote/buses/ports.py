@@ -1,8 +1,8 @@
 """
-What a bus asks of something that keeps events, a Redis or a process of the host: a `Store`.
+`Store`: the keeper of a bus's events, a Redis or a process of the host.
 
 It keeps the last events of each topic in one order, and gives each an `Id`, which only grows: the
-time in milliseconds, and a number within it. Who reads says after which one. Besides it keeps the
+time in milliseconds, and a number within it. A reader says after which one. Besides it keeps the
 last event of each key, for topics that want it.
 """
 
@@ -69,7 +69,7 @@ class Entry(NamedTuple):
     Attributes:
         topic: The number of the topic among those that were asked for.
         id: Its place.
-        data: What was published, or None if it is longer than `LONGEST`.
+        data: The bytes that were published, or None if they are more than `LONGEST`.
         size: Its length in bytes.
         key: Where it is kept as the last one of a key: that.
     """
@@ -98,7 +98,7 @@ class Given(NamedTuple):
 
 class Reading(NamedTuple):
     """
-    What was read.
+    The events that were read.
 
     Attributes:
         entries: In order for each topic.
@@ -144,7 +144,7 @@ class Opener(Protocol):
     Opens a `Store`.
 
     Attributes:
-        name: What it is, for people: "the Redis at HOST:PORT"; no password is in it.
+        name: Its kind and place, for people: "the Redis at HOST:PORT"; no password is in it.
     """
 
     name: str

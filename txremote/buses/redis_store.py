@@ -3,7 +3,7 @@ Events kept in a Redis: what it is asked, whatever library speaks to it.
 
 A topic is a Redis stream, which keeps its last events, and a hash with the last event of each
 key. A message without content on a channel of the same name says that there is something new.
-What that finds is read by a script, which leaves out entries that are longer than `LONGEST`, and
+They are read by a script, which leaves out entries that are longer than `LONGEST`, and
 stops when it has `AT_ONCE` bytes: so what anybody has put there takes no memory here. The script
 gives its answer as one string, which txredisapi takes at once, where a list would take it a turn
 of the reactor for each item.

@@ -2,7 +2,7 @@
 The commands for operators: ``txremote top`` and ``txremote log-level``.
 
 Both log in at a server as a user of its ``--operators``; ``top`` also reads a server's admin
-site. They run on asyncio, by `txremote.aio`: textual needs that. What they need is loaded when
+site. They run on asyncio, by `txremote.aio`: textual needs that. Their modules are loaded when
 one of them runs.
 """
 

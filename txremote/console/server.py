@@ -152,7 +152,7 @@ class ConsoleService(TwistedService):
         limits: The limits of each client.
         drain: Seconds that tasks have to end in when it stops.
         reactor: The reactor; the running one if None.
-        name: What the prompt begins with, if there is one container; plac's ``i`` if empty.
+        name: The beginning of the prompt, if there is one container; plac's ``i`` if empty.
 
     Attributes:
         manager: The `TaskManager`.

@@ -11,7 +11,7 @@ for something; of those that hold the event loop the watchdog knows.
 
 The table of methods is bounded, for peers make up names: a name enters it with a call that went
 well, or that failed where its object's class has that name; past `MOST_METHODS` calls count as
-those of "other". What a peer asks of the connection
+those of "other". A peer's question to the connection
 itself, a PING say, is no call. Nor is the reading of a stream or of a topic's events, which takes
 as long as its reader wants: it would be the slowest of all calls.
 """

@@ -78,7 +78,7 @@ class Held:
     A hold of the event loop.
 
     Attributes:
-        seen: What held it, as seen most often.
+        seen: The line that held it, as seen most often.
         seconds: For how long, at least.
         others: Whether several calls held it in turn.
         ended: Whether the loop turns again.

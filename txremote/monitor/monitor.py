@@ -395,7 +395,7 @@ class Monitor(Reader, TwistedService):
         Close a connection; tell whether there was one.
 
         Args:
-            by: Who does it, for the log.
+            by: The operator's name, for the log.
 
         Raises:
             PermissionError: the monitor may not write.
@@ -433,7 +433,7 @@ class Monitor(Reader, TwistedService):
                 one who does it.
 
         Returns:
-            What the method returns; it may be a Deferred.
+            The method's result; it may be a Deferred.
         """
         if name not in ASKED:
             raise ValueError(f"a monitor is not asked for {name!r}")

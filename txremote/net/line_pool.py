@@ -56,7 +56,7 @@ class LinePool:
         targets: Where its places come from.
         picker: How a line is chosen.
         connect: Makes a connection to what a `Target` calls ``where``.
-        manner: What is done on each connection.
+        manner: The steps that are taken on each connection.
         lines: How many there are to each place.
     """
 

@@ -107,7 +107,7 @@ class ServingFactory(Factory):
         config: The switches of its connections, the service's own included.
         stopping: Whether `finish_all` was called: it takes no clients any more.
         make_request: Makes the requests of the connections that are still to come.
-        operations: What operators may do (`InboundCalls.offer_operations`); None for nothing.
+        operations: The operators' methods (`InboundCalls.offer_operations`); None for nothing.
         refused_total: How many clients were turned away.
         past_requests: How many requests were received over connections that have ended.
     """

@@ -44,9 +44,9 @@ class Target:
     A place that a client may connect to.
 
     Attributes:
-        key: What the server goes by; see `txremote.registry.ports.Place`.
+        key: The key that the server goes by; see `txremote.registry.ports.Place`.
         name: Its name, for people, and to tell it from others.
-        where: What `connect` takes.
+        where: The address, as `connect` takes it.
         load: How busy it says it is, or None.
     """
 

@@ -59,7 +59,7 @@ class ServerService(TwistedService):
 
     Args:
         endpoint: Where to listen; see `listen`.
-        root: What is served; see `listen`.
+        root: The object that is served; see `listen`.
         config: Switches, as a `ConnectionConfig` or a mapping.
         threaded_service: See `listen`.
         values: The switch ``values``, if not None.
@@ -119,7 +119,7 @@ class ServerService(TwistedService):
 
     @property
     def served(self) -> object:
-        """What is served; with logins what users have after them."""
+        """The root that is served; with logins what users have after them."""
         return self._factory.served
 
     @property

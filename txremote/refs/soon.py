@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 
 class _Due(threading.local):
-    """What is to be called in this thread."""
+    """The functions that are to be called in this thread."""
 
     def __init__(self) -> None:
         self.functions: deque[Callable[[], object]] = deque()

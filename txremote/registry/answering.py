@@ -37,7 +37,7 @@ class Answering:
     Answers messages from some entries.
 
     Args:
-        entries: What is registered.
+        entries: The servers that are registered.
         seconds: The time, as the entries go by it.
         allow_listing: Whether all names are told to those who ask for them.
         complain: Called with a sentence about a message that has no answer.

@@ -39,7 +39,7 @@ class Repeated:
         step: Does it once.
         every: Seconds from the end of one time to the next.
         clock: Makes the calls.
-        what: What it is for the log, ``"the registry at rpyc://..."``.
+        what: Its name in the log, ``"the registry at rpyc://..."``.
     """
 
     def __init__(self, step: Step, every: float, clock: IReactorTime, what: str) -> None:
@@ -185,7 +185,7 @@ class Renewed:
         place: The server's.
         every: Seconds between two renewals.
         clock: Makes the calls.
-        what: What it is for the log.
+        what: Its name in the log.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ class Place:
         scheme: ``"tcp"``, ``"tls"`` or ``"unix"``.
         load: How busy it says it is, 0 for idle; None where it does not say, as in RPyC's
             protocol.
-        key: What the server goes by, the same for as long as it lives, in order to find it
+        key: The key that the server goes by, the same for as long as it lives, in order to find it
             again. Where the registry has none it is made of the address.
     """
 

@@ -1,7 +1,7 @@
 """
 The log of tasks: who has submitted which, who kills one, and how each ends.
 
-A command's name is logged, and never its arguments. What runs in the background is an event of
+A command's name is logged, and never its arguments. A background task is an event of
 level *info*; a command that its user waits for is a detail, and so is a built-in one, but ``kill``.
 Tasks that the program itself submits are its own business, and there may be thousands a second.
 """

@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What is written in one transaction."""
+    """The rows that are written in one transaction."""
 
     rows: list[Row]
     lines: list[tuple[int, int, str]]

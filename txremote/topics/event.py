@@ -40,7 +40,7 @@ class Form:
     One way to write an event: in a dialect, for a channel.
 
     Attributes:
-        head: What comes before the event's own bytes.
+        head: The bytes that come before the event's own.
         compress: Whether a message is compressed where that pays.
     """
 

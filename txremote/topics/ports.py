@@ -1,5 +1,5 @@
 """
-What joins the topics of several processes: the seam between a topic and its bus.
+The seam between a topic and its bus, which joins the topics of several processes.
 
 A topic that is on a bus has one `BusLink`, which it publishes through, and gives the bus one
 `BusListener`, which takes what other processes publish under the same name. Values cross it as
@@ -18,7 +18,7 @@ LONGEST_EVENT: Final = 8 << 20
 
 
 class BusLink(Protocol):
-    """What a topic publishes through."""
+    """A topic's way out to other processes."""
 
     def publish(self, key: str | None, payload: bytes) -> None:
         """
@@ -35,7 +35,7 @@ class BusLink(Protocol):
 
 
 class BusListener(Protocol):
-    """What takes the events of other processes for a topic."""
+    """Takes the events of other processes for a topic."""
 
     def received(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
         """
@@ -44,7 +44,7 @@ class BusListener(Protocol):
 
         Args:
             key: The event's key.
-            payload: What the publisher gave to its `BusLink`, or what somebody else has put there.
+            payload: The bytes that the publisher gave to its `BusLink`, or somebody else's.
             origin: The publisher's id.
             number: The event's, among its publisher's.
         """

@@ -89,7 +89,7 @@ class LocalCallback:
         self._function = function
 
     def take(self, event: Event) -> bool:
-        """Call it. What it raises is logged."""
+        """Call it. An error that it raises is logged."""
         call_local(self._function, event.value)
         return True
 

@@ -20,7 +20,7 @@ from txremote.topics.waiting_events import WaitingEvents
 
 
 class Sink(Protocol):
-    """What a subscriber's events leave by."""
+    """The way by which a subscriber's events leave."""
 
     def take(self, event: Event) -> bool:
         """Take an event, or return False: the sink calls `Subscriber.flush` when it can."""
@@ -59,7 +59,7 @@ class Subscriber:
         delivered: How many events it has taken.
         missed_elsewhere: How many it did not get since its topic did not, as far as known.
         note_unsendable: Called with the reason why an event could not be sent to it.
-        sink: What they leave by, or None.
+        sink: The way by which they leave, or None.
         told: Called when it has missed some, before the next event; or None.
         wants_last: Whether it gets the last event of each key first.
     """

@@ -73,7 +73,7 @@ class Subscription:
 
     @property
     def subscriber(self) -> Subscriber:
-        """What its topic knows."""
+        """Its part on the topic's side."""
         return self._subscriber
 
     @open_to_peers

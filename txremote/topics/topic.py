@@ -87,7 +87,7 @@ class Topic:
         name: For people; on a bus, what its topics in other processes have in common. At most
             1,000 characters.
         buffer: How many events wait for a subscriber that takes none.
-        slow: What happens to more: ``"drop-oldest"``, ``"drop-newest"``, ``"latest"`` (only the
+        slow: The fate of more: ``"drop-oldest"``, ``"drop-newest"``, ``"latest"`` (only the
             newest of each key waits) or ``"disconnect"`` (its subscription ends with
             `SubscriberTooSlow`).
         retain: Whether those who subscribe get the last event of each key first.
@@ -161,7 +161,7 @@ class Topic:
             event: A value, which is not to be changed afterwards: what brine carries, lists, dicts,
                 sets, and objects of classes that travel as values. Other objects go by
                 reference, but not over a bus, and each subscriber costs an encoding then.
-            key: What subscribers choose by.
+            key: The key that subscribers choose by.
 
         Raises:
             NotSendable: it cannot be encoded, or is longer than ``max_event``; on a bus also an

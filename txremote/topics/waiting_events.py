@@ -1,7 +1,7 @@
 """
 `WaitingEvents`: what waits for one subscriber, and what is dropped when it takes too long.
 
-At most ``buffer`` events wait. What happens to one more is the topic's policy:
+At most ``buffer`` events wait. The topic's policy says what happens to one more:
 
 ============== ==================================================================
 drop-oldest    the oldest goes

@@ -2,8 +2,8 @@
 The peer's requests, each with a span, and the context in which their code runs.
 
 A span begins with the request's arrival, so the time that it waits is a part of it, and ends with
-its answer: `TracedAnswers` knows the spans of all that are unanswered. What the end of a connection
-leaves unanswered ends there. So each span ends once, whatever becomes of its request.
+its answer: `TracedAnswers` knows the spans of all that are unanswered. A span that the end of a
+connection leaves unanswered ends there. So each span ends once, whatever becomes of its request.
 
 The context is attached while the request's own code runs, in whichever thread, and detached after:
 it is the connection's thread and context that the next request finds. Coroutines, threaded methods

@@ -5,7 +5,7 @@ It takes the place of a connection's `OutboundCalls`. The span of a call is the 
 is current where the call is made; in another thread than the connection's, of the one that is
 current there.
 
-A call that has to be made in several requests, as a stock peer's paths, has one span. What gives an
+A call that has to be made in several requests, as a stock peer's paths, has one span. That of an
 item of an iterator has none, and goes in the context of its caller. A call that uses the results of
 others has its span when it is sent: at once, or when those results are there.
 """

@@ -1,8 +1,8 @@
 """
 The context of a trace as W3C's Trace Context writes it: ``traceparent`` and ``tracestate``.
 
-A context that comes from a peer may be any text. What does not have the form of one is left out,
-and nothing is logged of it: a peer could fill the log.
+A context that comes from a peer may be any text. If it does not have the form of one it is left
+out, and nothing is logged of it: a peer could fill the log.
 """
 
 from __future__ import annotations

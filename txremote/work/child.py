@@ -18,14 +18,22 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import FrameType
-from typing import Any, Protocol
+from typing import Protocol
 
 from txremote.work import plainphase
 from txremote.work.buffers import LEAST, Buffers
 from txremote.work.hidden import OwnPathFinder
-from txremote.work.plainjobs import JobCall, Terminated, is_promise, plain_result
+from txremote.work.plainjobs import (
+    JobCall,
+    JobDesk,
+    ReceivedJob,
+    Reply,
+    Terminated,
+    is_promise,
+    plain_result,
+)
 from txremote.work.plainphase import (
     ANSWERS,
     DONE,
@@ -38,77 +46,13 @@ from txremote.work.plainphase import (
     this_process,
 )
 from txremote.work.records import RecordStream, RecordWriter, send_logs
-from txremote.work.sharedmemory import MOST_AHEAD, Place, SharedMemory
+from txremote.work.sharedmemory import MOST_AHEAD, SharedMemory
 from txremote.work.tickets import take_ticket
 
 _RETRY = 0.005  # seconds
 _LOOK_AGAIN = 250  # milliseconds
 _OWN_THREADS = 2  # the main one, and the one that watches the parent
 _READ_SIZE = 1 << 16  # bytes
-
-Reply = tuple[object, ...]
-
-
-class ReceivedJob:
-    """
-    A job that has not run yet.
-
-    Attributes:
-        timed: Whether the parent wants to know when it begins.
-        answer: Takes its reply, where that is an answer of the wire; else None.
-    """
-
-    __slots__ = ("answer", "name", "number", "payload", "references", "timed")
-
-    def __init__(
-        self,
-        number: int,
-        name: str,
-        timed: bool,
-        payload: bytes | Place | None,
-        references: tuple[object, ...] = (),
-        answer: Any = None,
-    ) -> None:
-        self.number = number
-        self.name = name
-        self.timed = timed
-        self.payload = payload
-        self.references = references
-        self.answer = answer
-
-
-class JobDesk:
-    """The jobs that have arrived. Any thread."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[int, ReceivedJob] = {}
-        # A thread that a job has left running serves the connection, too, while it
-        # waits for a call of its own.
-        self._lock = threading.Lock()
-        self._wanted: tuple[int, Callable[[], None]] | None = None
-
-    def add(self, job: ReceivedJob) -> None:
-        """Take a job in."""
-        with self._lock:
-            self._jobs[job.number] = job
-            wanted = self._wanted
-        if wanted is not None and wanted[0] == job.number:
-            wanted[1]()
-
-    def take(
-        self, number: int, arrived: Callable[[], None]
-    ) -> tuple[ReceivedJob | None, list[ReceivedJob]]:
-        """Return a job and drop those before it. Calls `arrived`, in any thread, if it is late."""
-        with self._lock:
-            job = self._jobs.pop(number, None)
-            self._wanted = None if job is not None else (number, arrived)
-            dropped = []
-            while self._jobs:
-                first = next(iter(self._jobs))
-                if first > number:
-                    break
-                dropped.append(self._jobs.pop(first))
-        return job, dropped
 
 
 class Link(Protocol):

@@ -23,8 +23,8 @@ from txremote.blocking.inbox import Inbox, PendingAnswer
 from txremote.errors import NotSendable
 from txremote.refs.sharing import Unshared
 from txremote.service import Service
-from txremote.work.child import JobDesk, ReceivedJob, Reply
 from txremote.work.pickling import dump_error
+from txremote.work.plainjobs import JobDesk, ReceivedJob, Reply
 from txremote.work.plainphase import ANSWERS, DROPPED, FAILED, PART, REQUESTS
 from txremote.work.sharedmemory import Place
 from txremote.work.worker_protocol import CONFIG

@@ -11,7 +11,7 @@ import of what plain jobs do without, which is none of its time.
 
 Either side may need more: a reference in a job or a result, a value that is too large for one
 message. The child says NEED_PEER then; the parent says PEER, and nothing until the child has said
-PEER, too. What follows that, in both directions, is the wire. Jobs that were sent before it have
+PEER, too. All that follows, in both directions, is the wire. Jobs that were sent before it have
 their outcomes as calls of the parent's root.
 
 Nobody but the program's two halves has these pipes. The interpreter is the same, so `marshal` is.

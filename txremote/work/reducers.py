@@ -29,7 +29,7 @@ def register_reducer(reduce: Reduce) -> None:
     Args:
         reduce: Called with an object, any but a plain number, string, list, tuple, dict or set, in
             the thread that sends it. Returns what the object's ``__reduce__`` might, or
-            NotImplemented. What it raises is why the object cannot be sent. The last one that was
+            NotImplemented. If it raises, the object cannot be sent for that reason. The last one
             registered is asked first; the same one is registered once.
 
     May be called in any thread, before jobs are sent.

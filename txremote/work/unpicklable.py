@@ -51,7 +51,7 @@ class Place(NamedTuple):
         what: The nearest part of the job that has a name, such as "argument 1".
         owner: The object of that name.
         path: How it goes on from there, such as ``.lock``; "" for that part itself.
-        advice: What may be done about it.
+        advice: Ways to mend it.
     """
 
     found: object
@@ -69,7 +69,7 @@ def describe(parts: Iterable[Place], culprit: object, advice: str = ADVICE) -> t
     Args:
         parts: Where to look for it: those of a job, or its result.
         culprit: The object, which could not be pickled.
-        advice: What may be done about an argument: `ADVICE`, or "" where nothing can be.
+        advice: Ways to mend an argument: `ADVICE`, or "" where nothing can be.
     """
     place = _search(parts, culprit)
     if place is None:

@@ -84,7 +84,7 @@ def noting(call: Callable[[], T]) -> tuple[T, list[Deferred[None]]]:
     Call something, such as ``execute_cmd``, and note the awaiting commands that it begins.
 
     Returns:
-        What the call gives; and a list of Deferreds that fire when the commands have ended,
+        The result of the call; and a list of Deferreds that fire when the commands have ended,
         which may grow while the call goes on.
     """
     begun: list[Deferred[None]] = []

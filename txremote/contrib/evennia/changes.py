@@ -1,5 +1,5 @@
 """
-What a job in a process changes of the game: noted there, refreshed in the Server.
+Changes that a job in a process makes to the game: noted there, refreshed in the Server.
 
 A job in a worker saves its changes to the database as code in the Server would. The Server has the
 same objects in its idmapper, with caches of their fields, attributes, tags and contents, and would

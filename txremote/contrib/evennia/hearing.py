@@ -1,5 +1,5 @@
 """
-What a character hears, for clients that are not sessions of the game's.
+The texts that a character hears, for clients that are not sessions of the game's.
 
 Everything that is said to an object of the game's goes through its hook ``at_msg_receive``, which
 may refuse it. `hear` stands before that hook of one object, as an attribute of the object itself,
@@ -51,7 +51,7 @@ def hear(obj: Thing, listener: Callable[[str], object]) -> Callable[[], None]:
 
     Args:
         obj: A character, or an account.
-        listener: Called with the text, with its markup. What it raises is logged.
+        listener: Called with the text, with its markup. An error that it raises is logged.
 
     Returns:
         A function that ends it; it may be called more than once.

@@ -78,8 +78,8 @@ class RoomRecord(ObjectRecord):
     A room with what can be seen in it.
 
     Attributes:
-        text: What ``look`` shows, without markup.
-        exits, characters, things: What is in it.
+        text: The text that ``look`` shows, without markup.
+        exits, characters, things: Its contents, by kind.
     """
 
     text: str

@@ -1,5 +1,5 @@
 """
-What runs in the background of a game, as one list: `rows`.
+All that runs in the background of a game, as one list: `rows`.
 
 It has the jobs that the game's `run_async` has begun, and the tasks of the line console, whose
 numbers have a ``c`` before them. For the reactor's thread. `table` and `line` are for screens of 80

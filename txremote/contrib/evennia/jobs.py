@@ -4,9 +4,9 @@
 In a thread a job shares the Server's objects, and what it does to them is seen at once; it must not
 do what only the reactor's thread may, such as ``obj.msg()``. In a process it has its own, see
 `txremote.contrib.evennia.travelling`, ``obj.msg()`` is said by the Server, and what it changes is
-read again there before the callbacks run, see `txremote.contrib.evennia.changes`. What the Server
-has changed in a transaction that is still open, a process does not see. The callbacks always run in
-the reactor's thread, where everything of the game may be used.
+read again there before the callbacks run, see `txremote.contrib.evennia.changes`. A process does
+not see what the Server has changed in a transaction that is still open. The callbacks always run
+in the reactor's thread, where everything of the game may be used.
 """
 
 from __future__ import annotations

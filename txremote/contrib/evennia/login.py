@@ -182,7 +182,7 @@ def still_there(account: Account) -> Account:
 
 
 class _Bans:
-    """Who is banned, as the database has had it within a second: to ask it takes long."""
+    """The bans, as the database has had them within a second: to ask it takes long."""
 
     def __init__(self) -> None:
         self._until = 0.0

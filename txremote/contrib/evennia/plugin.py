@@ -6,7 +6,7 @@ In ``server/conf/settings.py``::
     SERVER_SERVICES_PLUGIN_MODULES.append("txremote.contrib.evennia.plugin")
     TXREMOTE = {"pool": "processes:2", "listen": "tcp:4010:interface=127.0.0.1"}
 
-Without ``TXREMOTE``, or with ``{}``, nothing listens and no process is started. What is wrong in it
+Without ``TXREMOTE``, or with ``{}``, nothing listens and no process is started. A mistake in it
 is said in the game's log, and the game starts without that part. Other machines are served with TLS
 only, for passwords are sent.
 
@@ -83,7 +83,7 @@ def start_plugin_services(server: Any) -> None:
 
 
 class _Hooks:
-    """What Evennia calls of a module in ``AT_SERVER_STARTSTOP_MODULE``, as far as it is ours."""
+    """Those of the functions of ``AT_SERVER_STARTSTOP_MODULE`` that are ours, for Evennia."""
 
     def __init__(self, game: GameServices) -> None:
         self._game = game

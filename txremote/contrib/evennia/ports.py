@@ -1,4 +1,4 @@
-"""What is used of Evennia's objects here, as types: Evennia has none of its own."""
+"""The parts of Evennia's objects that are used here, as types: Evennia has none of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Handler(Protocol):
 
 
 class Attributes(Protocol):
-    """What is kept with an object in the database."""
+    """The values that are kept with an object in the database."""
 
     def get(self, key: str) -> list[Thing | None] | None:
         """Return what has a name; here the characters of an account."""
@@ -43,11 +43,11 @@ class Thing(Protocol):
         pk: Its number in the database; None of one that was deleted.
         key: Its name.
         location: Where it is.
-        contents: What is in it.
+        contents: The objects in it.
         sessions: The sessions of those who play it.
         account: The account that plays it; None: nobody does.
         locks: Its locks.
-        ndb: What is kept with it until the server ends.
+        ndb: The values that are kept with it until the server ends.
     """
 
     pk: int | None

@@ -1,5 +1,5 @@
 """
-What clients of a game get: `World`, the root of those who have logged in.
+The object that clients of a game get: `World`, the root of those who have logged in.
 
 A bot, a map or a web page asks who is there, looks around, and acts as the account's own
 character. The game's objects themselves are never handed out: clients hold *views* of them, which
@@ -7,8 +7,8 @@ have the names of an interface (`IObject`, `IRoom`, `ICharacter`) and ask the lo
 for the account that has logged in. So no attribute of an object is readable but by these names,
 and what they give are values: texts, numbers and records.
 
-What an account may see is what its characters see where they are: the lock ``view`` and the
-class's ``filter_visible``. A builder sees what is elsewhere, too. What it may do are the commands
+An account may see what its characters see where they are: the lock ``view`` and the
+class's ``filter_visible``. A builder sees what is elsewhere, too. It may do the commands
 of its character, by their locks. A character that somebody else plays just now has the rights of
 that one: its own account neither acts by it nor hears what it hears.
 
@@ -61,7 +61,7 @@ MOST_HEARD = 1 << 20
 
 
 class _View:
-    """What a client holds of an object of the game's: the object, and who looks at it."""
+    """An object of the game's as a client holds it: the object, and who looks at it."""
 
     _copies_values = True  # what is annotated with a record goes as one
 

@@ -1,5 +1,5 @@
 """
-What of txremote runs in this game server: its pool, and what has to be ended before it stops.
+The parts of txremote in this game server: its pool, and all that has to end before it stops.
 
 The Server process ends at each ``evennia reload``, with every job and command that it has begun.
 Their callers are to hear of it, and that takes a connection to the Portal, which is gone when the

@@ -1,5 +1,5 @@
 """
-What a game's ``TXREMOTE`` says, read and checked.
+The setting ``TXREMOTE`` of a game, read and checked.
 
 The setting is a dict in ``server/conf/settings.py``, and every key of it is optional. A mistake
 costs the part that it is in, never the game: `read_settings` gives what is right, and a sentence
@@ -57,7 +57,7 @@ def read_settings(given: object) -> tuple[GameSettings, list[str]]:
         given: The setting; None where the game has none.
 
     Returns:
-        What it says, with the defaults for all that is not there or not right, and a sentence
+        The settings, with the defaults for all that is not there or not right, and a sentence
         for each thing that is not right. Where the service or the switches make no sense nothing
         listens: the defaults might offer more than was meant.
     """

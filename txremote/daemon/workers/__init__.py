@@ -4,7 +4,7 @@
 The process that twistd starts is the *supervisor*: it opens the sockets, and accepts nobody. It
 starts N *workers*, each a whole server that has inherited those sockets, and looks after them: a
 dead one is replaced, SIGHUP replaces all of them one by one, SIGTERM lets all end their calls.
-A connection belongs to the worker that has accepted it. What an operator sees and does goes through
+A connection belongs to the worker that has accepted it. An operator sees and does all through
 the supervisor, which asks the workers. A worker ends when its supervisor is gone.
 
 Consoles, and servers of their tasks, live in one worker, the *keeper*: only it accepts their

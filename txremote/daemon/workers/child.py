@@ -49,7 +49,7 @@ _LOOK_AGAIN: Final = 0.02  # seconds
 
 
 class Worker:
-    """What a worker does for its supervisor (`txremote.daemon.workers.control.InWorker`)."""
+    """A worker's services to its supervisor (`txremote.daemon.workers.control.InWorker`)."""
 
     def __init__(self, launch: Launch, reactor: Any) -> None:
         self._launch = launch

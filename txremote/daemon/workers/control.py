@@ -2,7 +2,7 @@
 The connection between the supervisor and one worker: a connection of txremote's over a pair of
 sockets, which nobody else can reach.
 
-Each side serves the other one object. What is more than a text travels as JSON in one bytes value.
+Each side serves the other one object. Anything more than a text travels as JSON in one bytes value.
 The worker's side ends the worker when the connection does: the supervisor is gone then.
 """
 
@@ -33,14 +33,14 @@ _CONFIG: Final = ConnectionConfig(request_timeout=None, sync_request_timeout=Non
 
 
 class FromWorker(Protocol):
-    """What the supervisor does with what a worker says."""
+    """Takes the first word of a worker."""
 
     def note_ready(self) -> None:
         """It listens."""
 
 
 class WorkerEvents(Protocol):
-    """What all workers may ask of the supervisor."""
+    """All that workers may ask of the supervisor."""
 
     def log(self, number: int, lines: list[LogLine]) -> None:
         """Write lines of a worker's log."""
@@ -53,7 +53,7 @@ class WorkerEvents(Protocol):
 
 
 class SupervisorSide(Service):
-    """What a worker can call."""
+    """The methods that a worker can call."""
 
     def __init__(self, worker: FromWorker, number: int, events: WorkerEvents) -> None:
         self._worker = worker
@@ -83,7 +83,7 @@ class SupervisorSide(Service):
 
 
 class InWorker(Protocol):
-    """What a worker does for the supervisor."""
+    """A worker's services to the supervisor."""
 
     def report(self) -> Report:
         """Return all rows."""
@@ -102,7 +102,7 @@ class InWorker(Protocol):
 
 
 class WorkerSide(Service):
-    """What the supervisor can call."""
+    """The methods that the supervisor can call."""
 
     def __init__(self, worker: InWorker) -> None:
         self._worker = worker

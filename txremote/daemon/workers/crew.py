@@ -72,7 +72,7 @@ class Crew:
     Args:
         count: How many.
         spawn: Starts a worker's process.
-        events: What workers ask of the supervisor.
+        events: Answers what workers ask of the supervisor.
         drain: Seconds that calls have to end in.
         has_consoles: Whether there is anything for a keeper to do.
         hopeless: Called when a worker ends before any has ever served: none will.

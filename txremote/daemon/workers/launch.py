@@ -1,5 +1,5 @@
 """
-What a worker is told before it starts: `Launch`, and the sockets that it inherits.
+`Launch`: a worker's options, given before it starts; and the sockets that it inherits.
 
 The supervisor writes it into the control socket before anything else is said there, so it stands
 in no command line and no environment: options may have passwords in them.
@@ -35,7 +35,7 @@ _LENGTH: Final = 4  # bytes
 
 class Launch(Struct, frozen=True):
     """
-    What a worker is told.
+    The options with which a worker starts.
 
     Attributes:
         number: Its place, from 1 on: that of the worker which it replaces, too.

@@ -4,7 +4,7 @@
 It asks each worker for its rows every few seconds, which the plots, the health and systemd need,
 and once a second while somebody looks; whoever asks by HTTP or over the wire gets rows that are
 newer than `FRESH`. A worker that does not answer keeps its last rows; after `STUCK_AFTER` seconds
-it counts as stuck, which is told in the health. What a worker had counted is kept when it ends.
+it counts as stuck, which is told in the health. The counts of a worker are kept when it ends.
 """
 
 from __future__ import annotations

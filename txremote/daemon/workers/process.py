@@ -61,7 +61,7 @@ class Phase(Enum):
 
 
 class Watcher(Protocol):
-    """What is told of a worker."""
+    """Takes the news of a worker."""
 
     def worker_ready(self, worker: WorkerProcess) -> None:
         """It listens."""

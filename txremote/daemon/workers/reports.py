@@ -1,5 +1,5 @@
 """
-What a worker tells of itself: `Report`, all rows of its monitor at one time, and `LogLine`.
+The reports of a worker on itself: `Report`, all rows of its monitor at one time, and `LogLine`.
 
 Counts grow for as long as a server runs, though its workers come and go: so they stand apart, in
 `Totals`, of which the last of a worker that has ended is kept.

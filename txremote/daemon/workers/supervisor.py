@@ -55,7 +55,7 @@ class Supervisor(StoppedInOrder):
 
     Args:
         resolved: The parts of the plan, which the workers resolve again for themselves.
-        options: What was typed, for the workers.
+        options: The options as they were typed, for the workers.
 
     Attributes:
         monitor: The `WorkersMonitor` that adds them up.

@@ -49,7 +49,7 @@ class HttpSource:
 
     Args:
         where: The site, as the user has named it.
-        token: What the site asks for; None for none.
+        token: The token that the site asks for; None for none.
         context: How TLS is spoken; None for Python's way.
         timeout: Seconds that each step of an answer may take.
     """
