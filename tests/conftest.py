@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.interop.peer_processes import ROOT, Hosted, script
 from tests.unclosed_loops import LoopWatch
@@ -84,6 +85,13 @@ LONG_FILES = tuple(
         "topics/test_crowd.py",
     )
 )
+
+
+# No test of hypothesis is timed: the machine may be busy. In CI it has a profile of its own.
+settings.register_profile(
+    "untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
