@@ -247,7 +247,7 @@ class Streams:
     # -- those of the peer's
 
     def open(self, reference: object, keeps: bool) -> Incoming:
-        """Ask for a stream of the peer's; see `txremote.refs.reading.stream_items`."""
+        """Ask for a stream of the peer's; see `txremote.refs.reading.Items`."""
         number = next(self._numbers)
         # a message has no more than is left of it, and an item
         longest = self.connection.config.limits.max_frame // 2

@@ -78,7 +78,7 @@ class Subscriptions:
     # -- of the peer's topics
 
     def open(self, reference: object, keeps: bool) -> IncomingEvents:
-        """Begin to read a subscription; see `txremote.refs.reading.stream_items`."""
+        """Begin to read a subscription; see `txremote.refs.reading.Items`."""
         number = next(self._numbers)
         incoming = self._incoming[number] = IncomingEvents(self, number, keeps)
         incoming.ask(reference)

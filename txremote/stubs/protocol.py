@@ -1,5 +1,5 @@
 """
-`protocol_text`: one class, for one flavour, as the text of a Protocol.
+`ProtocolWriter`: one class, for one flavour, as the text of a Protocol.
 
 The text is as a formatter would leave it. Defaults are written ``...``, as in any stub: what they
 are is the server's affair.
