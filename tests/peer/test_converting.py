@@ -445,6 +445,17 @@ def test_long_arguments_that_were_fetched_are_converted_in_turns() -> None:
     assert pair.result(long) == sum(range(20_000)) and steps > 4
 
 
+def test_short_arguments_that_were_fetched_take_no_turn() -> None:
+    """Else the calls of all connections would be made one by one, each in a turn of its own."""
+    pair = connected_pair(server_root=Many)
+    pair.client.root._replace_call_prefixes({})
+    stepper = stepped(pair)
+    call = pair.client.root.total([1, 2, 3])
+    pair.pump()
+    assert not stepper.calls
+    assert pair.result(call) == 6
+
+
 def test_a_wrong_item_far_back_is_found_in_turns() -> None:
     """As anywhere."""
     pair = connected_pair(server_root=Many)

@@ -149,6 +149,11 @@ async def _prepared(
             found = [(place, copy.value) for place, copy in zip(places, copies, strict=True)]
             args, kwargs = with_fetched(args, kwargs, found)
         steps = method.plan.convert_in_slices(args, kwargs)
+        try:
+            next(steps)  # mostly the only one: it does not wait for the long work of others
+        except StopIteration as end:
+            done: tuple[Args, Kwargs] = end.value
+            return done
         if may_take_turns(connection):
             return await in_turns(connection.executor.turns, steps)
         return in_one_go(steps)
