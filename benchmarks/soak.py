@@ -41,6 +41,9 @@ NOTHING = (
 SLACK = 8 << 20
 
 
+#: Seconds of the first wave, at most.
+FIRST = 60.0
+
 #: How many strangers are at the admin page.
 STRANGERS = 30
 
@@ -171,7 +174,7 @@ def soak(connections: int, seconds: float, stay: float, out: Any = None, fort: s
         if out is not None:
             print(server.ask("version"), file=out)
         soaking = Soaking(server, visitors, strangers, out)
-        most = soaking.wave(connections, stay, seconds / 4)
+        most = soaking.wave(connections, stay, min(seconds / 4, FIRST))
         before = settled(server)
         memory = server.ask("begin_peak")
         most = max(most, soaking.wave(connections, stay, seconds))

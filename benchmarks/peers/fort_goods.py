@@ -27,7 +27,7 @@ EVENT_EVERY = 0.25
 #: How many keys the events have, in turn.
 KEYS = 5
 
-#: The bytes of each file that is sent.
+#: The file that is sent.
 FILE = __file__
 
 _news = Topic("news", buffer=20, retain=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
@@ -118,7 +119,7 @@ class Visitors:
         finally:
             self._dialling -= 1
         try:
-            await self._call(conn)
+            await self._do(self._call, conn)
             left = await self._run_errands(conn)
             while not self._leaving and self._reactor.seconds() < until:
                 await self._pause(min(0.2, stay))
@@ -134,11 +135,18 @@ class Visitors:
     async def _run_errands(self, conn: Any) -> list[Any]:
         number = next(self._come)
         for place in (2 * number, 2 * number + 1):
-            await ERRANDS[place % len(ERRANDS)](conn.root, number)
+            await self._do(ERRANDS[place % len(ERRANDS)], conn.root, number)
             self._errands += 1
-        left = await LEFT[number % len(LEFT)](conn.root)
+        left = await self._do(LEFT[number % len(LEFT)], conn.root)
         self._left += 1
         return [left]
+
+    async def _do(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        """Do it, and raise errors that name it."""
+        try:
+            return await function(*args)
+        except Exception as error:
+            raise AssertionError(f"{function.__name__}: {type(error).__name__}: {error}") from error
 
     async def _call(self, conn: Any) -> None:
         root = conn.root
