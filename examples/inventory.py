@@ -14,14 +14,12 @@ and use it, from a reactor::
 """
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import react
 
-from txremote import Service, connect, exposed, typed
+from txremote import Service, Topic, connect, exposed, typed
 
 
 @dataclass
@@ -40,9 +38,11 @@ class Inventory(Service, values=True):
     has the type that stands there when the method begins, or its caller gets an error.
     """
 
+    #: Each item that changes, for all who subscribe.
+    exposed_changes = Topic("changes")
+
     def __init__(self):
         self._items = {}
-        self._watchers = []
 
     @exposed
     def put(self, items: list[Item]) -> int:
@@ -50,7 +50,7 @@ class Inventory(Service, values=True):
         for item in items:
             known = self._items.get(item.name, replace(item, count=0))
             self._items[item.name] = replace(item, count=known.count + item.count)
-            self._tell(self._items[item.name])
+            self.exposed_changes.publish(self._items[item.name])
         return sum(item.count for item in self._items.values())
 
     @exposed
@@ -60,7 +60,7 @@ class Inventory(Service, values=True):
         if item.count < count:
             raise ValueError(f"there are {item.count} of {name}")
         item = self._items[name] = replace(item, count=item.count - count)
-        self._tell(item)
+        self.exposed_changes.publish(item)
         return item
 
     @exposed
@@ -73,21 +73,6 @@ class Inventory(Service, values=True):
         """Return what the stock of each item is worth."""
         return {name: item.count * item.price for name, item in self._items.items()}
 
-    @exposed
-    def watch(self, on_change: Callable[[Item], None]) -> None:
-        """Call ``on_change(item)`` in the client at each change: a function goes by reference."""
-        self._watchers.append(on_change)
-
-    def _tell(self, item):
-        for on_change in list(self._watchers):
-            maybeDeferred(on_change, item).addErrback(
-                lambda _failure, gone=on_change: self._drop(gone)
-            )
-
-    def _drop(self, on_change):
-        if on_change in self._watchers:
-            self._watchers.remove(on_change)
-
 
 #: An instance, not a class: all connections share it.
 inventory = Inventory()
@@ -97,7 +82,7 @@ async def main(reactor, endpoint):
     """The client."""
     conn = await connect(endpoint, reactor=reactor)
     root = conn.root
-    await root.watch(lambda item: print("changed:", item.name, item.count))
+    await root.changes.subscribe(lambda item: print("changed:", item.name, item.count))
 
     tea = Item("tea", 3, Decimal("2.50"), ["hot"])
     ice = Item("ice", 10, Decimal("0.90"))

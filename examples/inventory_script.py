@@ -18,7 +18,7 @@ def main(host, port):
     """The client."""
     conn = rpyc.connect(host, int(port))
     root = conn.root
-    root.watch(lambda item: print("changed:", item.name, item.count))
+    root.changes.subscribe(lambda item: print("changed:", item.name, item.count))
 
     tea = Item("tea", 3, Decimal("2.50"), ["hot"])
     ice = Item("ice", 10, Decimal("0.90"))
