@@ -54,6 +54,11 @@ INCLUDED = {
     f"../{page.stem.upper()}": f"project/{page.stem}" for page in HERE.glob("project/*.rst")
 }
 
+# "Where it listens: ..." begins a sentence; Sphinx takes that for the type of a property.
+GoogleDocstring._parse_attribute_docstring = lambda self: GoogleDocstring(
+    self._consume_to_end(), self._config
+).lines()
+
 logger = logging.getLogger(__name__)
 
 
