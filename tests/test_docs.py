@@ -5,6 +5,7 @@ What is written is true: the documents are run, and held against the code.
 import configparser
 import inspect
 import os
+import pkgutil
 import re
 import socket
 import subprocess
@@ -364,7 +365,7 @@ class TestReference:
         """What can be imported from the public modules stands in a page of docs/api."""
         pages = "".join(page.read_text() for page in (DOCS / "api").glob("*.rst"))
         told = re.findall(r"^\.\. auto\w+:: txremote\.([\w.]+)", pages, re.MULTILINE)
-        shown = {id(resolve(name)) for name in told}
+        shown = {id(pkgutil.resolve_name(f"txremote.{name}")) for name in told}
         for module in (txremote, aio, blocking, blocking.classic, notebook, testing):
             names = getattr(module, "__all__", ["connected_pair", "Pair"])
             public = {name: getattr(module, name) for name in names}

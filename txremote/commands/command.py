@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from txremote.wire.naming import printable
@@ -40,3 +41,13 @@ class Command(NamedTuple):
 def complain(sentence: str) -> None:
     """Tell the user what is wrong, on standard error; a server may have said a part of it."""
     sys.stderr.write(f"txremote: {printable(sentence)}\n")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines on standard output, until its reader, ``head`` say, has seen enough."""
+    try:
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes it once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred
 
-from txremote.commands.command import DONE, INTERRUPTED, NOT_MADE, Command, complain
+from txremote.commands.command import (
+    DONE,
+    INTERRUPTED,
+    NOT_MADE,
+    Command,
+    complain,
+    print_lines,
+)
 from txremote.commands.running import reach
 from txremote.monitor.address import AdminAddress, admin_address
 from txremote.not_reached import NotReached
@@ -120,8 +127,7 @@ def _print_once(wanted: str) -> Show:
 
     async def show(source: Source) -> None:
         width = os.get_terminal_size().columns if sys.stdout.isatty() else None
-        for line in await tables_once(source, width, wanted):
-            sys.stdout.write(f"{line}\n")
+        print_lines(await tables_once(source, width, wanted))
 
     return show
 

@@ -16,7 +16,15 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorCore
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from txremote.commands.command import DONE, FAILED, INTERRUPTED, NOT_MADE, Command, complain
+from txremote.commands.command import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    NOT_MADE,
+    Command,
+    complain,
+    print_lines,
+)
 from txremote.commands.running import run_in_reactor
 from txremote.errors import RegistryRefused, RegistryUnreachable
 from txremote.registry.choosing import registry_from
@@ -125,7 +133,7 @@ def _run_find(options: Namespace) -> int:
             return NOT_MADE
         finally:
             await registry.close()
-        sys.stdout.writelines(f"{line}\n" for line in found)
+        print_lines(found)
         if not found and options.name is not None:
             complain(f"nobody serves {options.name!r}, as far as the registry knows")
             return FAILED

@@ -5,9 +5,11 @@ All tables, printed once: by the command, as a script reads them.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 
 from tests.monitor.top.conftest import Operated, Typed
+from tests.processes import run, script
 from txremote.monitor.rows import ObjectRow
 from txremote.monitor.top.once import printed
 from txremote.monitor.top.views import VIEWS, Choice, table_of
@@ -38,6 +40,13 @@ def test_the_site_has_the_same_tables(operated: Operated, typed: Callable[..., T
         *(2, ""),
         "txremote: the admin site wants its token: --token-file FILE\n",
     )
+
+
+def test_a_reader_that_has_seen_enough_is_not_complained_of(operated: Operated) -> None:
+    """As head is, once it has its lines; ``true`` reads none."""
+    words = ["top", operated.site, "--token-file", str(operated.token), "--once"]
+    line = shlex.join([script("txremote"), *words])
+    assert run("bash", "-c", f"set -o pipefail; {line} | true") == (0, "", "")
 
 
 def test_columns_are_aligned() -> None:
