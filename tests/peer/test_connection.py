@@ -621,7 +621,7 @@ def test_two_threads_that_use_a_part_first_use_the_same(
 #: What each client of a listener takes, as long as it has fetched the root and nothing else.
 PARTS_OF_AN_IDLE_CONNECTION = """
 Connection Receiver FrameReader MessageDecoder Outbox Answers InboundCalls CallLedger
-CurrentCall Variables ReferenceTables ExportTable Export ConnectionTimeouts
+Variables ReferenceTables ExportTable Export ConnectionTimeouts
 """.split()
 
 

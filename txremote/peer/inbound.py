@@ -136,9 +136,7 @@ class InboundCalls:
         self.variables = executor.variables() if variables is None else variables
         self.answers = Answers(connection, tables=tables, outbox=outbox)
         self._clock = clock
-        # without a time limit, every call of a connection looks the same
-        limited = config.call_timeout is not None and clock is not None
-        self.steady_call = None if limited else CurrentCall(connection)
+        self.steady_call: CurrentCall | None = None
         self._deadline: tuple[int, float] | None = None
         self._context: object = None  # the arguments of the last TRACE, where results are kept
         self._kept: KeptResults | None = None
@@ -169,8 +167,14 @@ class InboundCalls:
         Args:
             begun: Whether ``call_timeout`` runs, too.
         """
-        if deadline is None and self.steady_call is not None:
-            return self.steady_call
+        if deadline is None:
+            if self.steady_call is not None:
+                return self.steady_call
+            if self.config.call_timeout is None or self._clock is None:
+                call = CurrentCall(self.connection)
+                if self.received:  # not for the root alone: most connections of many are idle
+                    self.steady_call = call
+                return call
         why, grace = "cancelled: its caller waits no longer", _GRACE
         if begun and self.config.call_timeout is not None and self._clock is not None:
             own = self._clock.seconds() + self.config.call_timeout

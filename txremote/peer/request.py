@@ -27,7 +27,8 @@ class RequestOwner(Protocol):
     """The peer's calls (`txremote.peer.inbound.InboundCalls`), as one of them knows them."""
 
     answers: Answers
-    #: What `call_until` gives where nothing limits a call; None where ``call_timeout`` does.
+    #: What `call_until` gives where nothing limits a call, for all of them look the same. None
+    #: where ``call_timeout`` does, and before the first.
     steady_call: CurrentCall | None
 
     @property
