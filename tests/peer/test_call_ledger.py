@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 
 from tests.peer.pairs import Outcome, logged
 from txremote import RemoteProtocolError, Service, exposed
+from txremote.config import DEFAULT_CONFIG
 from txremote.peer.call_ledger import CallLedger
 from txremote.testing import Pair, connected_pair
 
@@ -40,7 +41,10 @@ class Desk:
         self.needed = False
         self.started: list[int] = []
         self.running: dict[int, Call] = {}
-        self.ledger: CallLedger[Call] = CallLedger(max_calls, max_waiting, 100, self, self)
+        self.config = DEFAULT_CONFIG.replace(
+            max_calls=max_calls, max_waiting=max_waiting, max_unanswered=100
+        )
+        self.ledger: CallLedger[Call] = CallLedger(self, self)
 
     def needs_peer(self) -> bool:
         return self.needed

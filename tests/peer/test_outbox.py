@@ -16,6 +16,7 @@ from zope.interface.verify import verifyObject
 
 from tests.peer.pairs import Outcome, Wire
 from txremote import Service, exposed
+from txremote.config import DEFAULT_CONFIG
 from txremote.peer.memory_budget import MemoryBudget, MemoryShare
 from txremote.peer.outbox import Outbox, Writing
 from txremote.testing import MemoryTransport, Pair, connected_pair
@@ -45,9 +46,13 @@ def outbox(dialect: Any = DIALECT_6, max_unsent: int = 1000) -> tuple[Outbox, Tr
     closing = SimpleNamespace(abort=lambda _why: transport.abortConnection())
     backpressure = SimpleNamespace(high_water=lambda _over: None)
     owner: Any = SimpleNamespace(
-        closing=closing, backpressure=backpressure, share=None, begin_share=lambda: owner.share
+        closing=closing,
+        backpressure=backpressure,
+        config=DEFAULT_CONFIG.replace(max_unsent=max_unsent, pause_unsent=max_unsent),
+        share=None,
+        begin_share=lambda: owner.share,
     )
-    box = Outbox(owner, dialect, max_unsent)
+    box = Outbox(owner, dialect)
     box.attach(transport)
     return box, transport
 

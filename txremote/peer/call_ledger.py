@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from txremote.config import ConnectionConfig
 from txremote.errors import RemoteProtocolError
 from txremote.peer.logging import logger_for
 from txremote.peer.memory_budget import SharesMemory
@@ -85,6 +86,8 @@ class Starter(Protocol[R_contra]):
 class Caller(SharesMemory, Protocol):
     """The connection, of which calls of its own may be unanswered."""
 
+    config: ConnectionConfig  # for ``max_calls``, ``max_waiting`` and ``max_unanswered``
+
     def needs_peer(self) -> bool:
         """Tell whether a call of ours waits for the peer, or a thread for its requests."""
 
@@ -106,8 +109,6 @@ class CallLedger(Generic[R]):
         "_caller",
         "_held",
         "_max_calls",
-        "_max_unanswered",
-        "_max_waiting",
         "_paused",
         "_refusal",
         "_running",
@@ -121,15 +122,10 @@ class CallLedger(Generic[R]):
 
     def __init__(
         self,
-        max_calls: int,
-        max_waiting: int,
-        max_unanswered: int,
         starter: Starter[R],
         caller: Caller,
     ) -> None:
-        self._max_calls = max_calls
-        self._max_waiting = max_waiting
-        self._max_unanswered = max_unanswered
+        self._max_calls = caller.config.max_calls
         self._starter = starter
         self._caller = caller
         self._held = 0  # 1 while the service is not ready, and 2 for each call that is prepared
@@ -170,7 +166,7 @@ class CallLedger(Generic[R]):
             raise RemoteProtocolError(f"request {number} is still unanswered")
         if self._refusal is not None and self.accepted != number:
             self.check_open()
-        if self.size and self.size + request.size > self._max_unanswered:
+        if self.size and self.size + request.size > self._caller.config.max_unanswered:
             raise RemoteProtocolError(
                 f"{self.size} bytes of this connection's calls are unanswered, and "
                 f"{request.size} more are too many (option max_unanswered)",
@@ -182,7 +178,7 @@ class CallLedger(Generic[R]):
         if not self.waiting and (free or self._has_room()):
             self._starter.start(request)
             return
-        if running + len(self.waiting) >= self._max_calls + self._max_waiting:
+        if running + len(self.waiting) >= self._max_calls + self._caller.config.max_waiting:
             raise RemoteProtocolError(
                 f"{running} calls of this connection are unanswered and "
                 f"{len(self.waiting)} wait (options max_calls, max_waiting)",
@@ -219,7 +215,10 @@ class CallLedger(Generic[R]):
             return True
         if self._held > 1:
             return False
-        return running < self._max_calls + self._max_waiting and self._caller.needs_peer()
+        return (
+            running < self._max_calls + self._caller.config.max_waiting
+            and self._caller.needs_peer()
+        )
 
     def begin(self, call: Running) -> None:
         """Enter a call that was started and takes time."""
@@ -330,7 +329,7 @@ class CallLedger(Generic[R]):
 
     def take_in(self, size: int) -> int:
         """Count bytes that were fetched for a call, and return how many. Raises as `admit`."""
-        if size and self.size + size > self._max_unanswered:
+        if size and self.size + size > self._caller.config.max_unanswered:
             raise RemoteProtocolError(
                 f"{self.size} bytes of this connection's calls are unanswered, and {size} more "
                 "that were fetched for one are too many (option max_unanswered)",

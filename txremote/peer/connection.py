@@ -134,7 +134,6 @@ class Connection(protocol.Protocol):
         "_guard",
         "_outbound",
         "_prepare",
-        "_root",
         "_sweeper",
         "_tables",
         "_when_ended",
@@ -145,21 +144,22 @@ class Connection(protocol.Protocol):
         "inbound",
         "knows_peer",
         "log_limit",
-        "on_peer_stopping",
         "opened",
         "outbox",
         "receiver",
         "service",
         "share",
         "state",
-        "streams",
     )
 
     # of few connections, so these take no room in the others
     avatar: Any = None
     user: str | None = None
     peer_stopping = False
+    on_peer_stopping: Callable[[], object] = staticmethod(_ignore)
+    streams: Streams | None = None
     subscriptions: Subscriptions | None = None
+    _root: RemoteReference | None = None
     _view: Any = None
 
     def __init__(
@@ -186,7 +186,6 @@ class Connection(protocol.Protocol):
         self.state: State = CONNECTING
         self.home = forks.here
         self.opened = 0.0
-        self.on_peer_stopping: Callable[[], object] = _ignore
         self.knows_peer = dialect is not None
         self._budget: MemoryBudget | None = None
         self.share: MemoryShare | None = None
@@ -198,12 +197,10 @@ class Connection(protocol.Protocol):
         self._closing: Closing | None = None
         self.log_limit: RateLimitedCount | None = None
         self._gather: Callable[[Callable[[], None]], object] | None = None
-        self._root: RemoteReference | None = None
-        self.streams: Streams | None = None  # most connections have none
         self._greeted = False  # whether the service knows of the connection
         reader = FrameReader(config.limits)
         reader.in_steps = executor.turns is not None
-        self.outbox = outbox = Outbox(self, dialect, config.max_unsent, config.pause_unsent)
+        self.outbox = outbox = Outbox(self, dialect)
         if policy is None:
             policy = (AccessPolicy if dialect is None else DiallingPolicy)(config)
         exports = ExportTable(config.max_exports, classes, policy, self)
@@ -383,7 +380,8 @@ class Connection(protocol.Protocol):
             self.executor.call_hook(self, self.service.on_disconnect)
         if self._when_ended is not None:
             self._when_ended(self)
-        self.on_peer_stopping = _ignore
+        if self.on_peer_stopping is not _ignore:
+            self.on_peer_stopping = _ignore
         self.closing.notify()
 
     def let_go(self, held: list[object]) -> None:

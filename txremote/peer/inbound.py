@@ -140,9 +140,7 @@ class InboundCalls:
         self._deadline: tuple[int, float] | None = None
         self._context: object = None  # the arguments of the last TRACE, where results are kept
         self._kept: KeptResults | None = None
-        self.ledger: CallLedger[Request] = CallLedger(
-            config.max_calls, config.max_waiting, config.max_unanswered, executor, connection
-        )
+        self.ledger: CallLedger[Request] = CallLedger(executor, connection)
         self.timeouts: Timeouts = NO_TIMEOUTS
         self.received = 0
         self.refusal: Exception | None = None

@@ -37,6 +37,7 @@ from typing import Any, NamedTuple, Protocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from txremote.config import ConnectionConfig
 from txremote.peer.memory_budget import SharesMemory
 from txremote.peer.ports import BackpressurePort, ClosingPort
 from txremote.wire.brine import dump_int
@@ -98,6 +99,8 @@ class Writing(NamedTuple):
 class OutboxOwner(SharesMemory, Protocol):
     """The connection that an outbox writes for."""
 
+    config: ConnectionConfig  # for ``max_unsent`` and ``pause_unsent``
+
     @property
     def backpressure(self) -> BackpressurePort:
         """The part to call when too much waits for the peer, and when all of it has gone."""
@@ -123,10 +126,8 @@ class Outbox:
         "_frames",
         "_gathered",
         "_held",
-        "_max_unsent",
         "_owner",
         "_patience",
-        "_pause_unsent",
         "_shared",
         "_transport",
         "_unsent",
@@ -145,16 +146,9 @@ class Outbox:
         "when_room",
     )
 
-    def __init__(
-        self,
-        owner: OutboxOwner,
-        dialect: Dialect | None,
-        max_unsent: int,
-        pause_unsent: int | None = None,
-    ) -> None:
+    def __init__(self, owner: OutboxOwner, dialect: Dialect | None) -> None:
         self._owner = owner
         self.dialect = dialect
-        self._pause_unsent = max_unsent if pause_unsent is None else pause_unsent
         self.pressing = False  # whether the peer is asked to read first
         self.compress = False
         self.separate: Callable[[bytes], None] | None = None
@@ -164,7 +158,6 @@ class Outbox:
         self._written = False  # whether one was sent since the last `uncork`
         self.gathers = False  # whether none is sent before the loop's next turn
         self._patience = 0  # in how many more turns, below zero for ever
-        self._max_unsent = max_unsent
         self._transport: Any = None
         self._held: list[tuple[int, list[bytes]]] | None = None
         self._frames: list[bytes] | None = None  # as long as there are none
@@ -309,7 +302,7 @@ class Outbox:
     @property
     def has_room(self) -> bool:
         """Whether an event may be written although the transport has as much as it wants."""
-        return not self.full or self._unsent < min(_AHEAD, self._pause_unsent // 2)
+        return not self.full or self._unsent < min(_AHEAD, self._owner.config.pause_unsent // 2)
 
     def write_prepared(self, frame: bytes) -> None:
         """Write a frame that others are sent, too: it is compressed already where that pays."""
@@ -432,13 +425,14 @@ class Outbox:
         """Count a frame for a peer that does not read; tell whether it may wait for it."""
         self._count(size)
         self._unsent += size
-        if self._unsent > self._max_unsent:
+        config = self._owner.config
+        if self._unsent > config.max_unsent:
             self._owner.closing.abort(
-                f"the peer did not read, and more than {self._max_unsent} bytes waited "
+                f"the peer did not read, and more than {config.max_unsent} bytes waited "
                 "for it (option max_unsent)"
             )
             return False
-        over = self._unsent > self._pause_unsent
+        over = self._unsent > config.pause_unsent
         if over and not self.pressing:
             self.pressing = True
             self._owner.backpressure.high_water(True)
