@@ -132,7 +132,6 @@ class Connection(protocol.Protocol):
         "_gather",
         "_greeted",
         "_guard",
-        "_outbound",
         "_prepare",
         "_sweeper",
         "_tables",
@@ -159,6 +158,7 @@ class Connection(protocol.Protocol):
     on_peer_stopping: Callable[[], object] = staticmethod(_ignore)
     streams: Streams | None = None
     subscriptions: Subscriptions | None = None
+    _outbound: OutboundCalls | None = None
     _root: RemoteReference | None = None
     _view: Any = None
 
@@ -193,7 +193,6 @@ class Connection(protocol.Protocol):
         self._prepare = prepare
         self._when_ended = ended
         self._sweeper = sweeper
-        self._outbound: OutboundCalls | None = None
         self._closing: Closing | None = None
         self.log_limit: RateLimitedCount | None = None
         self._gather: Callable[[Callable[[], None]], object] | None = None

@@ -21,7 +21,7 @@ from contextvars import Context
 from functools import lru_cache
 from itertools import count, islice
 from random import randrange
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, final
 
 from txremote.errors import NotSendable
 from txremote.gate.exposure import has_attributes, method_names
@@ -52,6 +52,7 @@ class Granted:
         self.target = target
 
 
+@final
 class Export:
     """
     One object that the peer holds.
@@ -59,23 +60,27 @@ class Export:
     Attributes:
         key: The bytes of its boxed reference behind the head; its id pack is in them.
         count: How many times it was sent and not given back.
-        trouble: An exception that interrupted a BUFFITER, raised by the next.
-        context: Where an asynchronous generator runs, once it does.
+        left: For the next BUFFITER: the exception that interrupted the last one, which it raises;
+            or where an asynchronous generator runs, once it does.
     """
 
-    __slots__ = ("context", "count", "key", "target", "trouble")
+    __slots__ = ("count", "key", "left", "target")
 
     def __init__(self, target: object, pack: IdPack) -> None:
         self.target = target
         self.key = key_of(pack) if pack[2] > 1 else _shared_key(pack)
         self.count = 0
-        self.trouble: BaseException | None = None
-        self.context: Context | None = None
+        self.left: BaseException | Context | None = None
 
     @property
     def pack(self) -> IdPack:
         """Its id pack, read out of its key: there may be very many of these."""
         return load_key(self.key)
+
+    @property
+    def context(self) -> Context | None:
+        """The context that is left, if any."""
+        return self.left if isinstance(self.left, Context) else None
 
     @property
     def number(self) -> int:
@@ -177,7 +182,7 @@ class HandingOut(Protocol):
         """Raise `NotSendable` for what is not handed out."""
 
 
-# Of a table that has one export at most. Nothing is ever put in.
+# Of a table without exports. Nothing is ever put in.
 _NONE: Final[dict[bytes | int, Export]] = {}
 
 
@@ -199,7 +204,7 @@ class ExportTable:
         owner: Lets generators go that the peer has given back; None: they are dropped here.
     """
 
-    __slots__ = ("_classes", "_found", "_most", "_number", "_only", "_owner", "_policy")
+    __slots__ = ("_classes", "_found", "_most", "_number", "_owner", "_policy")
 
     def __init__(
         self,
@@ -214,17 +219,18 @@ class ExportTable:
         self._number = 0  # the last instance id
         # one alone, or each by its key and by the identity of its object: a listener may have
         # very many connections of which each has handed out its root, and nothing else
-        self._only: Export | None = None
-        self._found: dict[bytes | int, Export] = _NONE
+        self._found: dict[bytes | int, Export] | Export = _NONE
         self._classes = classes if classes is not None else ClassNumbers()
 
     def __len__(self) -> int:
-        return len(self._found) >> 1 if self._only is None else 1
+        found = self._found
+        return len(found) >> 1 if type(found) is not Export else 1
 
     def __iter__(self) -> Iterator[Export]:
-        if self._only is not None:
-            return iter((self._only,))
-        return islice(self._found.values(), 0, None, 2)  # the two of one are neighbours
+        found = self._found
+        if type(found) is Export:
+            return iter((found,))
+        return islice(found.values(), 0, None, 2)  # the two of one are neighbours
 
     def hand_out(self, target: Any) -> Export:
         """
@@ -250,21 +256,20 @@ class ExportTable:
         return export
 
     def _enter(self, export: Export) -> None:
-        if self._only is None and not self._found:
-            self._only = export
-            return
         found = self._found
-        if self._only is not None:
-            first, self._only = self._only, None
-            found = self._found = {id(first.target): first, first.key: first}
+        if type(found) is Export:
+            found = self._found = {id(found.target): found, found.key: found}
+        elif not found:
+            self._found = export
+            return
         found[id(export.target)] = found[export.key] = export
 
     def find(self, key: bytes) -> Export | None:
         """Return the export that a key stands for, or None."""
-        only = self._only
-        if only is not None:
-            return only if only.key == key else None
-        return self._found.get(key)
+        found = self._found
+        if type(found) is not Export:
+            return found.get(key)
+        return found if found.key == key else None
 
     def held(self, key: bytes) -> object:
         """Return the object that a key stands for; KeyError if there is none."""
@@ -275,10 +280,10 @@ class ExportTable:
 
     def of(self, target: object) -> Export | None:
         """Return the export of an object, or None if the peer does not hold it."""
-        only = self._only
-        if only is not None:
-            return only if only.target is target else None
-        return self._found.get(id(target))
+        found = self._found
+        if type(found) is not Export:
+            return found.get(id(target))
+        return found if found.target is target else None
 
     def give_back(self, export: Export, count: object) -> None:
         """Take back references; a ValueError if they are no positive int or more than given."""
@@ -288,17 +293,17 @@ class ExportTable:
             raise ValueError(f"a release of {count} references where {export.count} were given")
         export.count -= count
         if export.count == 0:
-            if export is self._only:
-                self._only = None
-            else:
-                self._found.pop(export.key, None)
-                self._found.pop(id(export.target), None)
+            found = self._found
+            if export is found:
+                self._found = _NONE
+            elif type(found) is not Export:
+                found.pop(export.key, None)
+                found.pop(id(export.target), None)
             self._drop(export)
 
     def clear(self) -> None:
         """Drop everything: the connection has ended."""
         dropped = list(self)
-        self._only = None
         self._found = _NONE
         for export in dropped:
             self._drop(export)

@@ -174,7 +174,7 @@ async def _next_of(
     """Return an asynchronous generator's next item alone: others may be long in coming."""
     context = (export and export.context) or own_context()
     if export is not None:
-        export.context = context
+        export.left = context
     context.run(current.set, current.get())
     try:
         taken = step(serving.connection.executor, generator.__anext__, context=context)
@@ -203,8 +203,8 @@ def _buffiter(serving: Serving, obj: Any, count: object) -> object:
         return ThreadedCall(ThreadedMethod(_some_of), (obj,), {})
     for needed in ("__iter__", "__next__"):
         serving.policy.get(obj, needed)  # only the permission: islice calls the type's own
-    if export is not None and export.trouble is not None:
-        trouble, export.trouble = export.trouble, None
+    if export is not None and isinstance(export.left, BaseException):
+        trouble, export.left = export.left, None
         raise trouble
     items: list[object] = []
     try:
@@ -219,7 +219,7 @@ def _buffiter(serving: Serving, obj: Any, count: object) -> object:
         if not items:
             raise
         if export is not None:
-            export.trouble = trouble
+            export.left = trouble
     return tuple(items)
 
 
