@@ -1,9 +1,10 @@
 """
 The compiled build, which setup.cfg cannot describe: ``TXREMOTE_COMPILE=1 pip wheel .``
 
-The sources are the same. mypyc compiles the modules of the codec that are listed here; all others,
-and without the variable these too, stay interpreted. Not listed is what mypyc cannot do
-(exceptions, classes with a ``__dict__`` or made by ``object.__new__``), and what takes no time.
+The sources are the same. mypyc compiles the modules that are listed here, which are the codec and the
+way of a call through a connection; all others, and without the variable these too, stay interpreted.
+Not listed is what mypyc cannot do (exceptions, coroutines, Deferreds, classes with a ``__dict__`` or
+made by ``object.__new__``), what decides for a peer (``txremote.gate``), and what takes no time.
 
 A listed module has to keep in mind:
 
@@ -11,6 +12,10 @@ A listed module has to keep in mind:
   any type come, the annotation is ``object``, and ``type()`` tells them apart.
 * A ``Final`` stands in the code of others, where no test can patch it.
 * Calls take no room of Python's stack: recursion ends by a limit of its own.
+* A function is no function for `inspect` or the gate, is not bound by a class that it is put into,
+  and its frames in a traceback name the file by a relative path.
+* A class with subclasses elsewhere says so (`txremote.wire.native`); no other decorator is taken.
+* A constant tuple is made anew for each that takes it, unless it is annotated ``tuple[X, ...]``.
 """
 
 import os
@@ -18,9 +23,15 @@ import os
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-COMPILED = """
-boxing brine decoder framing keys messages slices value_flat value_loading value_slices values
-""".split()
+COMPILED = {
+    "wire": """
+        boxing brine decoder framing keys messages slices value_flat value_loading value_slices
+        values
+    """,
+    "peer": """
+        answers call_ledger calling inbound outbound outbox pending_calls reading references request
+    """,
+}
 
 # Annotations are asserted at run time, so the compiler's is the version that was tried.
 COMPILER = ["mypy==2.4.1"]
@@ -33,8 +44,14 @@ class CompiledCode(build_ext):
         """Compile, and build what that gives."""
         from mypyc.build import mypycify
 
-        files = [f"txremote/wire/{name}.py" for name in COMPILED]
+        files = [
+            f"txremote/{room}/{name}.py"
+            for room, names in COMPILED.items()
+            for name in names.split()
+        ]
+        # without Twisted's own annotations, which ask for a plugin
         options = ["--config-file=", "--follow-imports=silent", "--ignore-missing-imports"]
+        options += ["--no-site-packages"]
         self.distribution.ext_modules = mypycify(
             [*options, *files], opt_level="3", group_name="txremote"
         )

@@ -148,9 +148,23 @@ def make_stock(connection: Connection) -> list[int]:
                 return
             super().request_received(number, sender, handler, args, size)
 
-    connection.inbound.__class__ = Stock
-    tables: Any = connection._tables
-    tables.exports._classes._numbers = count(LOWEST_ADDRESS)
+    inbound, tables = connection.inbound, connection._tables
+    stock = Stock(
+        connection,
+        root=inbound.root,
+        config=inbound.config,
+        policy=inbound.policy,
+        tables=tables,
+        outbox=connection.outbox,
+        clock=inbound._clock,
+        variables=inbound.variables,
+        make_request=inbound.make_request,
+    )
+    stock.timeouts, stock.answers = inbound.timeouts, inbound.answers
+    stock.take_context = inbound.take_context
+    connection.inbound = connection.receiver._inbound = stock
+    classes: Any = tables.exports._classes
+    classes._numbers = count(LOWEST_ADDRESS)
     return asked
 
 

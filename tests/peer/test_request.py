@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from txremote import Service, current_call, exposed
+from txremote.peer.answers import Answers
 from txremote.peer.handlers import HANDLERS
 from txremote.peer.request import Request
 from txremote.testing import Pair, connected_pair
@@ -42,20 +43,21 @@ class Desk(Service):
         return value
 
 
-class Noted:
+class Noted(Answers):
     """Answers that go nowhere."""
 
-    def __init__(self) -> None:
-        self.closed = False
+    def __init__(self, pair: Pair) -> None:
+        connection = pair.server
+        super().__init__(connection, tables=connection._tables, outbox=connection.outbox)
         self.given: list[tuple[Any, ...]] = []
 
-    def send(self, number: int, sender: int, result: Any) -> None:
+    def send(self, number: int, sender: int, result: object) -> None:
         self.given.append((number, sender, result))
 
-    def report(self, error: BaseException) -> BaseException:
+    def report(self, error: BaseException) -> Any:
         return error
 
-    def send_error(self, number: int, sender: int, error: BaseException) -> None:
+    def send_error(self, number: int, sender: int, error: Any) -> None:
         self.given.append((number, sender, type(error), str(error)))
 
 
@@ -75,7 +77,7 @@ class World:
     def __init__(self) -> None:
         self.pair: Pair = connected_pair(server_root=Desk(), clock=Clock())
         self.desk = self.pair.server.service
-        self.answers: Any = Noted()
+        self.answers: Any = Noted(self.pair)
         self.pair.server.inbound.answers = self.answers
 
     def request(self, name: str, *args: Any, deadline: float | None = None) -> Request:

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from txremote import Service, exposed, value
-from txremote.peer.pending_calls import UnansweredCall
+from txremote.peer.unanswered_call import UnansweredCall
 from txremote.testing import Pair, connected_pair
 from txremote.topics.sinks import MOST_UNANSWERED
 from txremote.topics.topic import Topic

@@ -35,7 +35,7 @@ from txremote.net.line_pool import LinePool
 from txremote.net.members import PICKERS
 from txremote.net.targets import FromRegistry, Named, Targets
 from txremote.peer.connection import Connection
-from txremote.peer.pending_calls import already_answered
+from txremote.peer.unanswered_call import already_answered
 from txremote.refs.awaiting import awaitable, failed, succeeded
 from txremote.refs.clock import EventLoop, Reactor, steady
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference

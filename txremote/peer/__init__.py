@@ -42,6 +42,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``observing``  requests that are timed, for an observer of calls
 ``naming``  how the log names a peer: by its address, and by its user where it has logged in
 ``promise``  `Promise`: the result of a call as a target and an argument of others
+``reaching``  methods that are reached in a way of their own: steps, and what shows an object
 ``reading``  messages of the peer's: a request of its own, or the answer to one of ours
 ``outgoing``  streams of ours that the peer reads
 ``references``  both reference tables of a connection, as boxing asks for them
@@ -51,6 +52,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``subscriptions``  `Subscriptions`: those of one connection, in both directions
 ``tls_words``  why TLS has failed, in words, from what OpenSSL or Python's ssl says
 ``turns``  long work of connections, a slice in each turn of the reactor
+``unanswered_call``  `UnansweredCall`: the Deferred of a call of ours
 ``variables``  a connection's context variables
 ``watchers``  functions that are told of each connection of the program
 ``waiting``  `Waiting`: a request that is answered when a Deferred has fired

@@ -24,6 +24,7 @@ from txremote.peer.references import ReferenceTables
 from txremote.refs import forks
 from txremote.wire.consts import FEATURE_HALFWAY, HANDLE_HALFWAY, MSG_EXCEPTION, MSG_REPLY
 from txremote.wire.naming import class_name
+from txremote.wire.native import mypyc_attr
 
 _log = logger_for("call")
 
@@ -41,6 +42,7 @@ class TakesAnswers(Protocol):
         """Take the error of a call, which has just been sent."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Answers:
     """
     The answers of one connection.

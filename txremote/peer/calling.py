@@ -8,7 +8,6 @@ here: the rest of the path goes on to its owner.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from types import AsyncGeneratorType, BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Protocol
 
@@ -18,14 +17,13 @@ from txremote.gate.converted import ConvertedAttribute, ConvertedMethod
 from txremote.gate.costs import COSTLY
 from txremote.gate.exposure import checked, is_class
 from txremote.gate.threaded import ThreadedCall, ThreadedMethod
-from txremote.peer.abandoned import step
 from txremote.peer.awaiting import is_awaited
-from txremote.peer.checked import Checked
 from txremote.peer.converting import attribute_read, call_converted
 from txremote.peer.exports import Granted
 from txremote.peer.halfway import Halfway, further
-from txremote.peer.pending_calls import keep_received
+from txremote.peer.reaching import reach_showing, reach_step
 from txremote.peer.references import ReferenceTables
+from txremote.peer.unanswered_call import keep_received
 from txremote.refs.netref import BaseNetref
 from txremote.refs.reference import RemoteReference
 from txremote.streams.source import Stream
@@ -39,7 +37,6 @@ _FUNCTIONS = frozenset({MethodType, FunctionType, BuiltinFunctionType})
 
 # What is stepped, and so reached in a way of its own.
 _STEPPED = frozenset({AsyncGeneratorType, Stream})
-_END = object()
 
 # Called in a way of their own.
 _PREPARED = frozenset({ThreadedMethod, ConvertedMethod})
@@ -88,55 +85,11 @@ class Serving(Protocol):
 def _reach(serving: Serving, obj: object, name: Any) -> Any:
     """Read an attribute. For a method that shows the object, one that hides its address."""
     if type(obj) in _STEPPED:
-        return _reach_steps(serving, obj, name)
+        return reach_step(serving, obj, name)
     found = serving.policy.get(obj, name)
     if name not in _SHOWING or getattr(type(obj), "_rpyc_getattr", None) is not None:
         return found if name not in COSTLY else serving.policy.measured(obj, name, found)
-    shown = name if type(name) is str else name.decode()
-    if is_class(obj):  # of a class it is a function of the instance
-        return lambda instance, *args: _show(serving, instance, shown, args)
-    return lambda *args: _show(serving, obj, shown, args)
-
-
-def _reach_steps(serving: Serving, obj: Any, name: Any) -> Any:
-    """Read an attribute of an asynchronous generator, or of a stream."""
-    executor = serving.connection.executor
-    if type(obj) is AsyncGeneratorType:
-        if name == "__iter__":
-            serving.policy.get(obj, "__aiter__")
-            return lambda: obj  # BUFFITER knows how to go on
-        return partial(step, executor, serving.policy.get(obj, name))
-    found = serving.policy.get(obj, name)
-    if obj.blocks:
-        return ThreadedMethod(found)
-    if not obj.is_async or name in ("__iter__", "__aiter__"):
-        return found
-    if name == "__next__":  # of one who knows no other iterators
-        return lambda: Checked(_stepped(executor, obj.__anext__), _next_or_end)
-    return partial(step, executor, found)
-
-
-async def _stepped(executor: Any, method: Callable[[], Any]) -> object:
-    try:
-        return await step(executor, method)
-    except StopAsyncIteration:
-        return _END
-
-
-def _next_or_end(found: object) -> object:
-    if found is _END:
-        raise StopIteration
-    return found
-
-
-def _show(serving: Serving, obj: object, name: str, args: tuple[object, ...]) -> object:
-    export = serving.tables.exports.of(obj)
-    number = export.number if export is not None else 0
-    if name == "__hash__":
-        return serving.policy.hash(obj, number)
-    if name == "__format__":
-        return serving.policy.format(obj, number, *args)
-    return serving.policy.repr(obj, number, repr if name == "__repr__" else str)
+    return reach_showing(serving, obj, name if type(name) is str else name.decode())
 
 
 def _granted(serving: Serving, found: object) -> object:

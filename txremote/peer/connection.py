@@ -41,13 +41,14 @@ from txremote.peer.logging import RateLimitedCount
 from txremote.peer.memory_budget import MemoryBudget, MemoryShare
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox, Writing
-from txremote.peer.pending_calls import NO_CALLS, PendingCalls, already_answered
+from txremote.peer.pending_calls import NO_CALLS, PendingCalls
 from txremote.peer.ports import Stream
 from txremote.peer.receiving import Receiver, data_received
 from txremote.peer.references import ReferenceTables
 from txremote.peer.request import MakeRequest, Request
 from txremote.peer.subscriptions import Subscriptions
 from txremote.peer.timeouts import NO_TIMEOUTS, ConnectionTimeouts
+from txremote.peer.unanswered_call import already_answered
 from txremote.peer.variables import Variables
 from txremote.peer.watchers import watchers
 from txremote.peer.x509 import x509_of

@@ -23,6 +23,7 @@ from txremote.wire.exceptions import (
     dump_exception,
     format_traceback,
     frames_beyond,
+    module_of,
     remote_traceback,
 )
 from txremote.wire.naming import class_name, sentence, text_of
@@ -122,7 +123,7 @@ def _method(error: BaseException) -> TracebackType | None:
     """Return the frame of the function whose call ended with an exception; None without one."""
     frame = frames_beyond(error)
     # coroutines are run by Twisted, threads begin in this package, and it boxes results
-    while frame is not None and _module(frame).startswith(_CARRIERS):
+    while frame is not None and module_of(frame).startswith(_CARRIERS):
         frame = frame.tb_next
     return frame
 
@@ -137,11 +138,6 @@ def _line(method: TracebackType) -> str:
             number = frame.tb_lineno
         frame = frame.tb_next
     return f"{os.path.basename(file)}:{number}"
-
-
-def _module(frame: TracebackType) -> str:
-    name = frame.tb_frame.f_globals.get("__name__", "")
-    return name if type(name) is str else ""
 
 
 def _shortened(text: str) -> str:

@@ -15,9 +15,9 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.python.failure import Failure
 
 from txremote.errors import RemoteProtocolError
-from txremote.peer.pending_calls import keep_received
 from txremote.peer.stock_copying import Wish, copied
 from txremote.peer.stock_wanted import wanted_by
+from txremote.peer.unanswered_call import keep_received
 from txremote.refs.netref import is_base_netref
 from txremote.refs.reference import RemoteReference
 from txremote.values.plan import Place

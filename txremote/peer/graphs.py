@@ -30,7 +30,7 @@ from txremote.peer.halfway import Halfway
 from txremote.peer.imports import ReleaseQueue
 from txremote.peer.lifecycle import CLOSING
 from txremote.peer.outbox import Outbox
-from txremote.peer.pending_calls import PendingCalls, UnansweredCall
+from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.ports import ConnectionPort
 from txremote.peer.promise import (
     Args,
@@ -45,6 +45,7 @@ from txremote.peer.promise import (
     promises_in,
 )
 from txremote.peer.references import Promised, ReferenceTables
+from txremote.peer.unanswered_call import UnansweredCall
 from txremote.refs.ports import Answer
 from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import EMPTY_TUPLE, VALUE_HEAD

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any, Never, TypeAlias
+from typing import Any, Final, Never, TypeAlias
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
@@ -47,6 +47,7 @@ from txremote.wire.consts import (
     HANDLE_INSPECT,
 )
 from txremote.wire.keys import check_pack, key_of
+from txremote.wire.native import mypyc_attr
 
 # Seconds more than a caller's own deadline. A caller that gives up sends a CANCEL, which
 # says more than our TimeoutError; the deadline is for the case that none comes.
@@ -54,7 +55,7 @@ _GRACE = 1.0
 
 
 # one for all connections: each has a name for it
-_FEATURES_OF_SERVERS = (*FEATURES, FEATURE_KEEPALIVE)
+_FEATURES_OF_SERVERS: Final[tuple[str, ...]] = (*FEATURES, FEATURE_KEEPALIVE)
 
 #: Gives a connection what its user may do with the server, or raises PermissionError.
 Operations: TypeAlias = Callable[[Any], object]
@@ -74,6 +75,7 @@ def _ignore(_arguments: object) -> None:
     pass
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class InboundCalls:
     """
     Serves the peer of one connection (`txremote.peer.handlers.Serving`).

@@ -23,16 +23,18 @@ from txremote.peer.halfway import Halfway, go_on
 from txremote.peer.imports import ReleaseQueue
 from txremote.peer.lifecycle import CLOSING
 from txremote.peer.outbox import Outbox
-from txremote.peer.pending_calls import PendingCalls, UnansweredCall, keep_received
+from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.ports import ConnectionPort
 from txremote.peer.promise import failed_call
 from txremote.peer.references import ReferenceTables, StillToCome
+from txremote.peer.unanswered_call import UnansweredCall, keep_received
 from txremote.refs.reference import RemoteReference
 from txremote.refs.value_calls import ValueCalls
 from txremote.wire import consts
 from txremote.wire.boxing import EMPTY_TUPLE
 from txremote.wire.consts import FEATURE_DEADLINE
 from txremote.wire.messages import call_head, del_request, request_head
+from txremote.wire.native import mypyc_attr
 from txremote.wire.values import AsValue
 
 T = TypeVar("T")
@@ -46,6 +48,7 @@ _MOST_PREFIXES = 100
 _LONGEST_PREFIX = 1000
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class OutboundCalls:
     """The requests that one connection sends to its peer; ``pending`` wait for an answer."""
 

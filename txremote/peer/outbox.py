@@ -35,7 +35,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.interfaces import IPushProducer
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from txremote.config import ConnectionConfig
 from txremote.peer.memory_budget import SharesMemory
@@ -110,7 +110,6 @@ class OutboxOwner(SharesMemory, Protocol):
         """Disconnects a peer for which more than ``max_unsent`` waits."""
 
 
-@implementer(IPushProducer)
 class Outbox:
     """
     Everything a connection writes.
@@ -444,3 +443,6 @@ class Outbox:
         if share is not None:
             self._shared += size
             share.change(size)
+
+
+classImplements(Outbox, IPushProducer)  # as a decorator it would keep mypyc from the class

@@ -25,8 +25,10 @@ from txremote.wire.framing import Oversize
 from txremote.wire.limits import Limits
 from txremote.wire.long_items import LongItems
 from txremote.wire.messages import Dialect, open_envelope, peek, pushed_number, sniff
+from txremote.wire.native import mypyc_attr
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class MessageReader:
     """
     Reads a connection's messages.

@@ -224,7 +224,7 @@ def data_received(connection: Receiving, data: bytes) -> None:
     """
     Take in what the transport has read.
 
-    This is ``dataReceived`` of the connection itreceiver. A method of the receiver's would be one
+    This is ``dataReceived`` of the connection itself. A method of the receiver's would be one
     call more for each chunk, or an object for each connection that is bound to it.
     """
     receiver = connection.receiver

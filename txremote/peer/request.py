@@ -20,6 +20,7 @@ from txremote.peer.halfway import Halfway
 from txremote.peer.handlers import Handler
 from txremote.peer.ports import ConnectionPort
 from txremote.refs.threadguard import check_stack
+from txremote.wire.native import mypyc_attr
 from txremote.wire.plain import PLAIN
 
 
@@ -42,6 +43,7 @@ class RequestOwner(Protocol):
         """Answer a request when a Deferred fires."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Request:
     """One request of the peer, decoded and not yet answered."""
 

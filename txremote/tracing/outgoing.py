@@ -25,8 +25,8 @@ from txremote.peer.connection import Connection
 from txremote.peer.graphs import Graphs
 from txremote.peer.halfway import Halfway
 from txremote.peer.outbound import OutboundCalls
-from txremote.peer.pending_calls import UnansweredCall
 from txremote.peer.promise import Args, Kwargs, Promise, promises_in
+from txremote.peer.unanswered_call import UnansweredCall
 from txremote.refs.ports import Answer
 from txremote.refs.reference import RemoteReference
 from txremote.tracing.naming import ITEMS, SPANNED
@@ -78,9 +78,13 @@ class TracedCalls(OutboundCalls):
         calls: OutboundCalls,
         spans: ConnectionSpans,
     ) -> None:
-        for name in OutboundCalls.__slots__:
-            setattr(self, name, getattr(calls, name))
         self._connection = connection
+        self._config = calls._config
+        self._tables = calls._tables
+        self._outbox = calls._outbox
+        self._write = calls._write
+        self._graphs = calls._graphs
+        self.pending = calls.pending
         self._spans = spans
         self._sending: Span | None = None
         self.pending.outbound = self

@@ -17,6 +17,7 @@ tried with literals at a prompt, and every other room builds on it.
 ``long_items``  items of a stream that are long bytes, cut out of the reads they came in
 ``messages``  payloads to requests, replies and exceptions, in three dialects
 ``naming``  the names of objects and classes, found without asking the objects
+``native``  what classes tell mypyc, which compiles some of these modules
 ``pages``  memory for long frames: pages of the system's own, huge ones where there are
 ``plain``  types whose values are no references and nothing that is still to come
 ``record``  what a value of a class arrives as

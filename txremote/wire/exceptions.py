@@ -53,8 +53,7 @@ _REBUILT = frozenset(
 # "<Thing object at 0x7f...>", and "<DelayedCall 0x7f...>"
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]{4,}|(?<=<)([\w.]+) 0x[0-9A-Fa-f]{6,}")
 # Frames of these rooms stand between the reactor and the program's own code.
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_OURS = tuple(os.path.join(_PACKAGE, room, "") for room in ("peer", "gate"))
+_OURS = ("txremote.peer.", "txremote.gate.")
 _exceptions_of = BaseExceptionGroup.__dict__["exceptions"].__get__
 _FRAME = re.compile(r'^  File "(.+)", line (\d+), in ', re.MULTILINE)
 _RUNS_JOBS = re.compile(r"[/\\]txremote[/\\]work[/\\]")
@@ -200,9 +199,15 @@ def traceback_of(error: BaseException) -> TracebackType | None:
 def frames_beyond(error: BaseException) -> TracebackType | None:
     """Return an exception's traceback from the program's own code on, if it has come there."""
     told = traceback_of(error)
-    while told is not None and told.tb_frame.f_code.co_filename.startswith(_OURS):
+    while told is not None and module_of(told).startswith(_OURS):
         told = told.tb_next
     return told
+
+
+def module_of(frame: TracebackType) -> str:
+    """Return a frame's module. By its file's name a compiled function's would not be known."""
+    name = frame.tb_frame.f_globals.get("__name__")
+    return name if type(name) is str else ""
 
 
 def format_traceback(error: BaseException) -> str:
