@@ -1,10 +1,10 @@
 """
 The compiled build, which setup.cfg cannot describe: ``TXREMOTE_COMPILE=1 pip wheel .``
 
-The sources are the same. mypyc compiles the modules that are listed here, which are the codec and the
-way of a call through a connection; all others, and without the variable these too, stay interpreted.
-Not listed is what mypyc cannot do (exceptions, coroutines, Deferreds, classes with a ``__dict__`` or
-made by ``object.__new__``), what decides for a peer (``txremote.gate``), and what takes no time.
+The sources are the same. mypyc compiles the modules that are listed here: the codec, and the way of
+a call through a connection. All others, and without the variable these too, stay interpreted.
+Not listed is what mypyc cannot do (exceptions, coroutines, Deferreds, classes with a ``__dict__``
+or made by ``object.__new__``), what decides for a peer (``txremote.gate``), and what takes no time.
 
 A listed module has to keep in mind:
 

@@ -26,7 +26,7 @@ def python_text() -> str:
 
 
 def code_text() -> str:
-    """Return ``compiled`` where the codec, and the way of a call, are mypyc's, else ``pure Python``."""
+    """Return ``compiled`` where mypyc has compiled the way of a call, else ``pure Python``."""
     found = find_spec("txremote.wire.brine")  # asked without importing it
     compiled = found is not None and isinstance(found.loader, ExtensionFileLoader)
     return "compiled" if compiled else "pure Python"

@@ -183,3 +183,17 @@ async def test_twistd_names_a_method_that_sleeps_with_its_line(tmp_path: Any) ->
         assert "shop.py:7 in Shop.price" in found
         assert "@threaded" in found
         assert "secret" not in server.output
+
+
+@pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="has no clocks of threads")
+def test_the_watch_ends_with_its_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread may get the number of one that has ended: it is not taken for the loop."""
+    watch = LoopWatch(lambda begin: begin(), SLOW, lambda _held: None)
+    others = threading.enumerate()
+    ended = threading.Thread(target=watch.start)
+    ended.start()
+    ended.join()
+    (watchdog,) = set(threading.enumerate()) - {*others, ended}
+    monkeypatch.setattr(watch, "_watched", threading.get_ident())
+    watchdog.join(10)
+    assert not watchdog.is_alive()

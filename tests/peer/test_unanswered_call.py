@@ -30,7 +30,7 @@ def test_a_call_of_its_own_loop_is_not_awaited_in_another_thread() -> None:
     guarded = PendingCalls(None, lambda _call, _result: None, lambda _number: None, Elsewhere())
     _number, call = guarded.add()
     unanswered: Any = call
-    with pytest.raises(WrongThread, match="await txremote.async_"):
+    with pytest.raises(WrongThread, match="await txremote"):
         unanswered._check_thread()
     answered: Any = already_answered(5)
     answered._check_thread()  # in any thread

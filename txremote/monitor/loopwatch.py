@@ -124,6 +124,10 @@ def look(frame: FrameType) -> Seen:
     return Seen(id(code), code.co_qualname, line, "")
 
 
+class _ThreadEnded(Exception):
+    """The thread that was watched has ended, with a loop that nobody has stopped."""
+
+
 class LoopWatch:
     """
     Watches the thread of an event loop.
@@ -170,6 +174,8 @@ class LoopWatch:
             if self._works():
                 try:
                     self._follow(period)
+                except _ThreadEnded:
+                    return
                 except Exception:  # looking at a stack, or reporting: the next hold is watched
                     _log.failure("a hold of the event loop could not be looked at")
 
@@ -178,7 +184,12 @@ class LoopWatch:
         return frame is not None and not _waits(frame)
 
     def _cpu_seconds(self) -> float:
-        return 0.0 if self._cpu_clock is None else time.clock_gettime(self._cpu_clock)
+        if self._cpu_clock is None:
+            return 0.0
+        try:
+            return time.clock_gettime(self._cpu_clock)
+        except OSError:  # its number may be another thread's by now
+            raise _ThreadEnded from None
 
     def _frame(self) -> FrameType | None:
         return sys._current_frames().get(self._watched)
