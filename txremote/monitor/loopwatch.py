@@ -23,13 +23,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from types import CodeType, FrameType
+from types import BuiltinMethodType, CodeType, FrameType, MethodType
 from typing import Any, Final
 
 from txremote.levels import Logger
 from txremote.peer.called import called_by, called_text
 from txremote.peer.naming import peer_text
 from txremote.peer.request import Request
+from txremote.peer.variables import Variables
 from txremote.refs.stacks import nothing_collected
 
 _log = Logger("txremote.slow")
@@ -40,6 +41,8 @@ STILL: Final = 2.0
 # Where an event loop waits: the Python function that calls the system's.
 _WAITS: Final = frozenset({"doPoll", "doSelect", "doKEvent", "select", "run", "run_forever"})
 _LOOPS: Final = ("reactor.py", "selectors.py", "base_events.py", "loop.py")
+
+_BOUND: Final = (MethodType, BuiltinMethodType)
 
 # Folders whose functions are not to be named as a program's own.
 _LIBRARIES: Final = tuple(
@@ -109,8 +112,10 @@ def look(frame: FrameType) -> Seen:
     with nothing_collected():
         while each is not None and request is None:
             code: CodeType = each.f_code
-            if code is Request.run.__code__:
-                request = each.f_locals.get("self")
+            if code is Variables.run.__code__:  # `Request.run`, in it, may be compiled
+                runs = each.f_locals.get("function")
+                if type(runs) in _BOUND and isinstance(runs.__self__, Request):
+                    request = runs.__self__
             elif is_own(code.co_filename):
                 line = line or place_of(each)
                 entry = code
