@@ -114,7 +114,7 @@ def look(frame: FrameType) -> Seen:
             code: CodeType = each.f_code
             if code is Variables.run.__code__:  # `Request.run`, in it, may be compiled
                 runs = each.f_locals.get("function")
-                if type(runs) in _BOUND and isinstance(runs.__self__, Request):
+                if isinstance(runs, _BOUND) and isinstance(runs.__self__, Request):
                     request = runs.__self__
             elif is_own(code.co_filename):
                 line = line or place_of(each)

@@ -12,7 +12,7 @@ so a peer that sends too many sends them wrongly to all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from txremote.errors import RemoteProtocolError
 from txremote.peer.incoming import Pushed
@@ -21,14 +21,20 @@ from txremote.refs.received import settled
 from txremote.wire.consts import HANDLE_EVENT_CREDIT, HANDLE_SUBSCRIBE
 from txremote.wire.naming import printable
 
-if TYPE_CHECKING:
-    from txremote.peer.subscriptions import Subscriptions
-
 _log = logger_for("topic")
 
 #: Events and bytes of credit of one subscription.
 MOST_EVENTS: Final = 1000
 MOST_BYTES: Final = 1 << 20
+
+
+class Owner(Protocol):
+    """The subscriptions of a connection (`txremote.peer.subscriptions`)."""
+
+    connection: Any
+
+    def close(self, incoming: IncomingEvents) -> None:
+        """Forget one that has ended."""
 
 
 class IncomingEvents(Pushed):
@@ -39,7 +45,7 @@ class IncomingEvents(Pushed):
         *("_subscriptions", "_told", "channel", "number"),
     )
 
-    def __init__(self, subscriptions: Subscriptions, number: int, keeps: bool) -> None:
+    def __init__(self, subscriptions: Owner, number: int, keeps: bool) -> None:
         super().__init__(subscriptions.connection)
         self._subscriptions = subscriptions
         self.number = number

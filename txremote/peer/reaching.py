@@ -10,17 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from types import AsyncGeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from txremote.gate.access import AccessPolicy
 from txremote.gate.exposure import is_class
 from txremote.gate.threaded import ThreadedMethod
 from txremote.peer.abandoned import step
 from txremote.peer.checked import Checked
-
-if TYPE_CHECKING:
-    from txremote.peer.calling import Serving
+from txremote.peer.references import ReferenceTables
 
 _END = object()
+
+
+class Serving(Protocol):
+    """The connection that is served, as far as it is needed here."""
+
+    policy: AccessPolicy
+    tables: ReferenceTables
+    connection: Any
 
 
 def reach_step(serving: Serving, obj: Any, name: Any) -> Any:
