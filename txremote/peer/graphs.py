@@ -79,7 +79,7 @@ class GraphsOwner(Protocol):
 
     @property
     def released(self) -> ReleaseQueue:
-        """What the peer is told with the next message."""
+        """The references that the peer is told of with the next message."""
 
 
 class Graphs:

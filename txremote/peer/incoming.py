@@ -43,8 +43,8 @@ LEAST_BYTES: Final = 8 << 10
 
 class Pushed:
     """
-    What the peer pushes to a loop here: how that waits, ends and is left, for streams and for
-    the events of topics. For the connection's own context, but for `leave`.
+    Things that the peer pushes to a loop here: how that waits, ends and is left, for streams and
+    for the events of topics. For the connection's own context, but for `leave`.
     """
 
     __slots__ = ("_asked", "_connection", "_end", "_queue", "_waiting")

@@ -48,7 +48,7 @@ class Unlimited(Deferred[object]):
 
 class Lasting:
     """
-    What a handler returns where it may have run in a lane, and its work is the loop's thread's.
+    The result of a handler where it may have run in a lane, and its work is the loop's thread's.
 
     Attributes:
         begin: Begins it, in the connection's context; returns the Deferred of the answer.

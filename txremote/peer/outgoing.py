@@ -73,7 +73,7 @@ _BYTES: Final = {bytes}
 
 class Taken(NamedTuple):
     """
-    What a source has given.
+    The items that a source has given.
 
     Attributes:
         items: In order.
@@ -128,7 +128,7 @@ def _weight_of(item: Any) -> int:
 
 class Source(NamedTuple):
     """
-    What a stream sends, and how it is read.
+    The iterator behind a stream, and how it is read.
 
     Attributes:
         iterator: Of the kind that ``is_async`` says.

@@ -1,8 +1,8 @@
 """
 Methods reached in a way of their own: steps of generators and streams, and what shows an object.
 
-What is given here in place of a method is a function, or a coroutine's; so this is not compiled,
-with `txremote.peer.calling`: of mypyc's the gate and `txremote.peer.awaiting` know nothing.
+Functions and coroutines are given here in place of methods. So this is not compiled, as
+`txremote.peer.calling` is: of mypyc's the gate and `txremote.peer.awaiting` know nothing.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ _NOT_VALUES: dict[type, str] = {
 
 
 class StillToCome(NotSendable):
-    """What is to be sent has the result of a call in it that is still to come."""
+    """The result of a call is to be sent, and is still to come."""
 
 
 class Peer(Protocol):

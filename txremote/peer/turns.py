@@ -6,7 +6,7 @@ such a message. So it is decoded in slices, and one slice is taken in a turn: a 
 that send such messages together hold the reactor no longer than one does. Values of declared types
 are converted in the same way.
 
-What came first is done first, and then the next begins. If all went on together, each would hold
+Messages are done in the order in which they came. If all went on together, each would hold
 a part of its message, as inflated, and a hundred compressed messages would fill the memory before
 the first was read, and counted.
 """

@@ -2,7 +2,7 @@
 Many items of one type, packed: ints, floats, texts, and rows of these, which go as columns.
 
 A stream of small items spends most of its time on writing and reading them one by one. Items of
-one type are written by the array at once instead. What does not fit is left to brine.
+one type are written by the array at once instead. A value that does not fit is left to brine.
 
 ===== ========================================================================
 code  data
