@@ -6,8 +6,8 @@ benchmarks.soak``.
 `peers.visitors_page` send its admin page what no browser sends. Then everybody is
 gone, and so shall be all that was held for them: descriptors, exported objects,
 references, pending calls, streams and their sources, subscriptions, timers, and
-memory. What is compared is the fort after the first wave, which fills the heap,
-and the fort at the end.
+memory. What is compared is the fort after the first half of it, which fills the
+heap, and the fort at the end.
 
 The short run that goes with the tests is in ``tests/hostile``.
 """
@@ -41,9 +41,6 @@ NOTHING = (
 SLACK = 8 << 20
 
 
-#: Seconds of the first wave, at most.
-FIRST = 60.0
-
 #: How many strangers are at the admin page.
 STRANGERS = 30
 
@@ -63,7 +60,7 @@ class Soak:
         errands: How often values, streams, topics and graphs were used.
         page: What the page's strangers were answered, by status.
         most: The most connections at a time that were seen.
-        memory: The fort's resident memory in bytes after the first wave, at the most
+        memory: The fort's resident memory in bytes after the first half, at the most
             and at the end.
     """
 
@@ -174,10 +171,10 @@ def soak(connections: int, seconds: float, stay: float, out: Any = None, fort: s
         if out is not None:
             print(server.ask("version"), file=out)
         soaking = Soaking(server, visitors, strangers, out)
-        most = soaking.wave(connections, stay, min(seconds / 4, FIRST))
+        most = soaking.wave(connections, stay, seconds / 2)
         before = settled(server)
         memory = server.ask("begin_peak")
-        most = max(most, soaking.wave(connections, stay, seconds))
+        most = max(most, soaking.wave(connections, stay, seconds / 2))
         settled(server, before)
         peak, after = server.ask("peak"), server.ask("begin_peak")
         if after > memory + SLACK:
