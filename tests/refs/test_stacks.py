@@ -30,7 +30,7 @@ class Garbage:
         self._collected = collected
 
     def __del__(self) -> None:
-        self._collected.append("here a finalizer could let the other thread go on")
+        self._collected.append("here a finalizer would run")
 
 
 @contextmanager
@@ -58,7 +58,6 @@ def parked() -> Iterator[FrameType]:
 
 
 def test_nothing_is_collected_while_a_stack_is_read() -> None:
-    """Else a process has ended that read the frame of a function which had returned meanwhile."""
     collected: list[str] = []
     with parked() as frame, nothing_collected():
         Garbage(collected)

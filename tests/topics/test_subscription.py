@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
 
+from txremote import Service
 from txremote.errors import SubscriberTooSlow
+from txremote.testing import connected_pair
 from txremote.topics.subscription import Subscription
 from txremote.topics.topic import Topic
 
@@ -108,6 +110,24 @@ def test_a_slow_loop_can_be_cut_off() -> None:
     failure.addErrback(failed.append)
     failed[0].trap(SubscriberTooSlow)
     assert topic.stats().subscribers == 0
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_loop_that_begins_too_late_is_told_why_there_is_nothing(remote: bool) -> None:
+    topic = Topic(buffer=1, slow="disconnect")
+
+    class Desk(Service):
+        exposed_topic = topic
+
+    pair = connected_pair(server_root=Desk)
+    subscribing = pair.client.root.topic.subscribe() if remote else None
+    subscription = topic.subscribe() if subscribing is None else pair.result(subscribing)
+    for number in range(2):
+        topic.publish(number)
+    failed: list[Any] = []
+    ensureDeferred(read(subscription, [])).addErrback(failed.append)
+    pair.pump()
+    failed[0].trap(SubscriberTooSlow)
 
 
 def test_a_task_of_asyncio_reads_as_well() -> None:

@@ -40,7 +40,8 @@ def serve_subscription(
     subscriber = obj.subscriber
     connection = serving.connection
     if subscriber.over:
-        raise ValueError("the subscription has ended: subscribe again")
+        error = subscriber.error
+        raise error or ValueError("the subscription has ended: subscribe again")
     if subscriber.sink is not None:
         raise ValueError("the subscription is read already, or has a callback")
     most = connection.config.max_subscriptions

@@ -57,6 +57,7 @@ class Subscriber:
 
     Attributes:
         delivered: How many events it has taken.
+        error: By which it has ended, for one who begins to read it only then; or None.
         missed_elsewhere: How many it did not get since its topic did not, as far as known.
         note_unsendable: Called with the reason why an event could not be sent to it.
         sink: The way by which they leave, or None.
@@ -73,6 +74,7 @@ class Subscriber:
         "_prefix",
         "_take",
         "delivered",
+        "error",
         "missed_elsewhere",
         "note_unsendable",
         "place",
@@ -101,6 +103,7 @@ class Subscriber:
         self._ending = False
         self.sink: Sink | None = None
         self.delivered = 0
+        self.error: Exception | None = None
         self.missed_elsewhere = 0
         self.note_unsendable: Callable[[str], object] = _ignored
         self.told: Callable[[Missed], object] | None = None
@@ -153,7 +156,7 @@ class Subscriber:
     def start(self, sink: Sink) -> None:
         """Let its events leave by a sink from now on; what waits goes first."""
         if self._over:
-            sink.ended(None)
+            sink.ended(self.error)
             return
         self.sink = sink
         self._take = sink.take
@@ -202,6 +205,7 @@ class Subscriber:
         if self._over:
             return
         self._over = True
+        self.error = error
         self._take = _takes_all  # what is under way goes nowhere
         self.waiting.clear()
         sink, self.sink = self.sink, None
