@@ -126,7 +126,7 @@ IMPLEMENTERS = [
     (IRemoteService, Service, Service),
     (IRemoteService, VoidService, VoidService),
     (IRemoteService, Calculator, Calculator),
-    (IPushProducer, Outbox, lambda: Outbox(None, None, 1000)),
+    (IPushProducer, Outbox, lambda: Outbox(None, None)),
     (IPushProducer, ConsumerSink, lambda: ConsumerSink(Feed(), list, bool)),
     (ITransport, MemoryTransport, MemoryTransport),
     (ITransport, PumpTransport, lambda: PumpTransport(None)),

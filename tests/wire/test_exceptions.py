@@ -366,7 +366,7 @@ def test_a_traceback_tells_no_names_that_are_like_a_missing_one() -> None:
 def test_a_traceback_starts_where_the_programs_code_does() -> None:
     """The frames of txremote's own that led there are left out."""
     ours = f"{txremote.peer.__path__[0]}/handlers.py"
-    scope: dict[str, Any] = {}
+    scope: dict[str, Any] = {"__name__": "txremote.peer.handlers"}
     exec(compile("def handle(function):\n    function()\n", ours, "exec"), scope)
 
     def users_code() -> None:
