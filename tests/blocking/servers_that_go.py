@@ -116,3 +116,4 @@ def going(
         hanging.set()
         hanging.clear()
         client.close()
+        server.die()  # else its sockets stay open until they are collected, in some later test
