@@ -1,8 +1,8 @@
 """
 `nothing_collected`: what is needed to read the stack of another thread.
 
-Before Python 3.12 the garbage collector may run in the middle of that, and with it finalizers of the
-program's: servers have ended by a segmentation fault there. From 3.12 on it runs elsewhere only.
+Before Python 3.12 the garbage collector may run in the middle of that, and with it finalizers of
+the program's: servers have ended by a segmentation fault there. From 3.12 on it runs elsewhere.
 """
 
 from __future__ import annotations
