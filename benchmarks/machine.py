@@ -41,6 +41,17 @@ def offers(name: str) -> bool:
         return False
 
 
+def build() -> str:
+    """Return the version of the txremote that takes part, and whether it is compiled."""
+    import txremote
+
+    try:
+        from txremote.versions import code_text
+    except ImportError:  # an older one has no other build
+        return txremote.__version__
+    return f"{txremote.__version__}, {code_text()}"
+
+
 def load() -> str:
     """Return how many processes wanted to run in the last minute."""
     try:
@@ -61,7 +72,7 @@ def describe() -> dict[str, str]:
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "reactor": type(reactor).__name__,
         "Twisted": version("Twisted"),
-        "txremote": version("txremote"),
+        "txremote": build(),
         "msgspec": version("msgspec"),
         "RPyC": version("rpyc"),
         "foolscap": version("foolscap"),
