@@ -82,7 +82,7 @@ LONG_FILES = tuple(
             "machines/test_link_clients.py",
             "machines/test_killed_workers.py",
         ),
-        "topics/test_crowd.py",
+        *("topics/test_crowd.py", "hostile/test_soak.py"),
     )
 )
 
