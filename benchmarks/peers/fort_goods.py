@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall, deferLater
 
+from benchmarks.peers import txr_graph
 from txremote import Service, Topic, exposed, stream
 
 #: Seconds between two events of each topic.
@@ -54,26 +55,13 @@ def some_orders(number: int) -> list[Order]:
     ]
 
 
-class Step:
-    """An object that leads to another one."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-
-    @exposed
-    def next(self) -> Step:
-        """Return the next one."""
-        return Step(self._number + 1)
+class Step(txr_graph.Step):
+    """An object that leads to another one, or to one that never comes."""
 
     @exposed
     def late(self) -> Deferred[Step]:
         """Return one that never comes."""
         return Deferred()
-
-    @exposed
-    def number(self) -> int:
-        """Return which one it is."""
-        return self._number
 
 
 class Goods(Service, values=True):
