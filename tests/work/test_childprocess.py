@@ -74,8 +74,8 @@ class TestTheEnd:
                 job.cancel()
                 assert isinstance(await outcome_of(job), CancelledError)
                 await until(lambda: not lives(child))
+                assert (tmp_path / "tidied").read_text() == "tidied"
                 await until(lambda: any("tidying up" in line for line in lines))
-            assert (tmp_path / "tidied").read_text() == "tidied"
 
     @pytest.mark.parametrize("how", ["C code", "deaf", "stubborn", "stopped"])
     @pytest_twisted.ensureDeferred

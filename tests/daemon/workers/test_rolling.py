@@ -220,11 +220,9 @@ async def test_sockets_that_systemd_has_opened_are_shared(tmp_path: Path) -> Non
 
     class Activated(Workers):
         def wait_for(self, pattern: str, *args: Any, **kwargs: Any) -> list[Any]:
-            if not self.output:
-                super().wait_for("Listening on")
-                with socket.create_connection(("127.0.0.1", port)):  # starts it
-                    return super().wait_for(pattern, *args, **kwargs)
-            return super().wait_for(pattern, *args, **kwargs)
+            super().wait_for("Listening on")
+            with socket.create_connection(("127.0.0.1", port)):  # the first one starts it
+                return super().wait_for(pattern, *args, **kwargs)
 
     where = ("systemd:domain=INET:name=shop",)
     with Activated(before=(*activate, *passed), listen=where) as server:
