@@ -12,7 +12,7 @@ from time import sleep
 import pytest
 from hypothesis import given, strategies as st
 
-from txremote.work.processes import AHEAD
+from txremote.work.job_queue import AHEAD
 from txremote.work.tickets import MOST_TICKETS, TicketPipe, take_ticket
 
 

@@ -17,10 +17,11 @@ from twisted.internet.task import Clock
 from txremote.work import childprocess, processes
 from txremote.work.childprocess import ChildProcess
 from txremote.work.plainphase import DONE
+from txremote.work.prefetched import Job
 from txremote.work.processes import ProcessPool
 from txremote.work.running import running_pools
 from txremote.work.tickets import take_ticket
-from txremote.work.worker import Job, Worker
+from txremote.work.worker import Worker
 
 
 class FakeReactor(Clock):
@@ -52,9 +53,10 @@ class FakeWorker(Worker):
         self.said: list[tuple[int, Job | None]] = []  # None: the job is loaded
         self.alive = True
         self._pipes: Any = self
+        self._sender: Any = self
         self.made.append(self)
 
-    def _send(self, job: Job) -> None:
+    def send(self, job: Job) -> None:
         assert self.ready
         self.sent[job.number] = job
         self.sendings += 1
@@ -96,7 +98,7 @@ class FakeWorker(Worker):
             if job is None:
                 self.held.loaded(number)
                 continue
-            self._answered((DONE, pickle.dumps(job.name)), job, number)
+            self.job_answered((DONE, pickle.dumps(job.name)), job, number)
 
     def die(self) -> None:
         """End, by whatever it is, and have the parent hear of it."""

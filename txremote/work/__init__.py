@@ -6,10 +6,13 @@ Work somewhere else: pools, and `run_async`.
 ``child``  the main program of a worker process
 ``childpeer``  a worker process as a txremote peer, once a job or result needs one
 ``childprocess``  a worker's process, as the operating system has it: its start, its end in words
+``coming_up``  `ComingUp`: the way of a worker process to its first job
 ``declared``  records in the arguments of a job, and the types that its function declares
 ``failures``  `JobFailure`: a job's exception with its notes, cause and context
 ``hidden``  modules that a worker process would look for in the wrong place, by its parent's path
 ``initializer``  the function that sets up a worker process before its first job
+``job_queue``  `JobQueue`: jobs that wait for a process, and their way to the workers
+``job_sender``  `JobSender`: the way of a worker's jobs into its process
 ``limited``  `limited_exec`: sources of people who are not trusted, each in a process of its own
 ``live``  `live`: an argument that goes by reference where all others go by value
 ``loops``  the loop that code runs in, where it does not say: a reactor, or one of asyncio's
@@ -23,6 +26,7 @@ Work somewhere else: pools, and `run_async`.
 ``plainphase``  the plain messages of a worker process and its parent, until they are peers
 ``pool``  `PoolService`: the part that all pools share, as services of an application
 ``ports``  names of types: the reactor as pools use it, and the parts of a job
+``prefetched``  the jobs that one worker holds, which of them have begun, and their time
 ``processes``  `ProcessPool`: jobs in child processes, each of them a txremote peer over pipes
 ``python_source``  jobs that are given as source: a string as the function of `run_async`
 ``records``  the output and the log of a worker process, as it writes them
@@ -37,7 +41,7 @@ Work somewhere else: pools, and `run_async`.
 ``threads``  a pool of threads: the reactor's own, or a number of its own
 ``tickets``  tickets: how two processes agree, without a word, on which jobs have begun
 ``unpicklable``  the part of a job that cannot be pickled, in words
-``worker``  one worker: its process, the connection to it, its jobs
+``worker``  one worker: its process, the link to it, the jobs that it holds
 ``worker_protocol``  the numbers and switches that a pool and its worker processes agree on
 ``worker_set``  `WorkerSet`: the processes of a pool, and how many of them there are
 ``workerlink``  what a worker hears of its process and says to it: plain messages, or a peer's

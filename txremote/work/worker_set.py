@@ -7,7 +7,7 @@ them. Processes may not come up at all, since the interpreter is broken or no de
 after some failures in a row the set rests for a while, and the pool fails the jobs that wait.
 
 A worker is *active* for as long as it may take jobs, and then *ending* until its process has gone.
-`txremote.work.processes.JobQueue` gives jobs to active workers.
+`txremote.work.job_queue.JobQueue` gives jobs to active workers.
 """
 
 from __future__ import annotations
