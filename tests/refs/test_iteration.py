@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from tests.peer.pairs import Outcome, Wire, pair_with_stock_client, pair_with_stock_server
-from txremote import RemoteReference, Service, exposed, get_remote
+from txremote import RemoteReference, Service, Topic, exposed, get_remote, stream, typed
 from txremote.errors import ConnectionLost
 from txremote.testing import Pair, connected_pair
 from txremote.wire.consts import HANDLE_BUFFITER, HANDLE_CALLATTR, HANDLE_CALLPATH, HANDLE_RELEASE
@@ -259,3 +259,117 @@ def test_the_methods_of_an_asynchronous_generator_are_awaited() -> None:
     assert feed.left
     with pytest.raises(AttributeError):
         pair.result(get_remote(news, "ag_frame"))
+
+
+class Flows(Service):
+    """Has all that a loop reads, each with 0, 1 and 2."""
+
+    exposed_topic: Topic
+
+    def __init__(self) -> None:
+        self.exposed_topic = Topic()
+
+    @exposed
+    def subscribed(self) -> Any:
+        return self.exposed_topic.subscribe()
+
+    @exposed
+    def pushed(self) -> Any:
+        return stream(self.asynchronous())
+
+    @exposed
+    def generated(self) -> Any:
+        return (number for number in range(3))
+
+    @exposed
+    async def asynchronous(self) -> AsyncIterator[int]:
+        for number in range(3):
+            yield number
+
+    @exposed
+    def listed(self) -> Any:
+        return [0, 1, 2]
+
+
+class TypedFlows(Service):
+    """Declares the items of one."""
+
+    @exposed
+    def generated(self) -> Iterator[int]:
+        raise NotImplementedError
+
+
+HERE = ("subscribed", "pushed", "asynchronous")
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        *(("here", name) for name in HERE),
+        *(("remote", name) for name in (*HERE, "generated")),
+        ("view", "generated"),
+        ("stock", "generated"),
+    ],
+)
+def test_anext_takes_an_item_and_a_loop_the_others(where: str, name: str) -> None:
+    flows = Flows()
+    pair: Any = (
+        pair_with_stock_server(flows) if where == "stock" else connected_pair(server_root=flows)
+    )
+
+    async def source() -> Any:
+        if where == "here":
+            return getattr(flows, name)()
+        root = pair.client.root
+        return await getattr(typed(root, TypedFlows) if where == "view" else root, name)()
+
+    async def use() -> list[int]:
+        found = await source()
+        items = [await anext(found), await anext(found), *await collect(found)]
+        with pytest.raises(StopAsyncIteration):
+            await anext(found)
+        return items
+
+    outcome = Outcome(Deferred.fromCoroutine(use()))
+    pair.pump()
+    for number in range(3):
+        flows.exposed_topic.publish(number)
+    pair.pump()
+    flows.exposed_topic.close()
+    pair.pump()
+    assert outcome.value == [0, 1, 2]
+
+
+@pytest.mark.parametrize("stock", [False, True])
+def test_anext_of_what_is_no_iterator_gives_no_item(stock: bool) -> None:
+    pair: Any = pair_with_stock_server(Flows()) if stock else connected_pair(server_root=Flows())
+    listed = pair.result(pair.client.root.listed())
+    with pytest.raises(AttributeError, match="__next__"):
+        run(pair, anext(listed))
+
+
+def test_a_subscription_that_was_read_by_anext_ends_with_its_last_reference() -> None:
+    flows = Flows()
+    pair = connected_pair(server_root=flows)
+    found = pair.result(pair.client.root.subscribed())
+    outcome = Outcome(Deferred.fromCoroutine(anext(found)))
+    pair.pump()
+    flows.exposed_topic.publish(7)
+    pair.pump()
+    assert outcome.value == 7
+    assert flows.exposed_topic.stats().subscribers == 1
+    del found
+    pair.advance(0.05)
+    assert flows.exposed_topic.stats().subscribers == 0
+
+
+def test_the_step_behind_one_that_was_cancelled_says_so() -> None:
+    pair = connected_pair(server_root=Feed())
+    news = pair.result(pair.client.root.news())
+    step = Deferred.fromCoroutine(anext(news))
+    cancelled = Outcome(step)
+    pair.pump()
+    step.cancel()
+    assert isinstance(cancelled.error, CancelledError)
+    with pytest.raises(RuntimeError, match="the wait for an item was cancelled"):
+        run(pair, anext(news))

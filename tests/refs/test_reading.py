@@ -22,7 +22,7 @@ from tests.blocking.script_threads import linked, run_script, scripted, wait_unt
 from tests.net.servers import DEADLINE, endpoint_of, served
 from tests.peer.pairs import Outcome
 from tests.peer.test_outgoing import Feed, feed_pair, settle
-from txremote import AsyncResultTimeout, Service, connect, exposed, stream
+from txremote import AsyncResultTimeout, Service, Topic, connect, exposed, stream
 from txremote.refs.reading import stream_items_here
 from txremote.streams.chunks import CHUNK
 from txremote.testing import Pair, connected_pair
@@ -229,6 +229,32 @@ def test_a_stream_can_still_be_pulled_item_by_item() -> None:
         with pytest.raises(StopIteration):
             next(flow)
         assert list(txremote.blocking.buffiter(conn.root.plain(30))) == list(range(30))
+
+
+class Events(Service):
+    """Tells of events when it is asked to."""
+
+    def __init__(self) -> None:
+        self.exposed_topic = Topic()
+
+    @exposed
+    def tell(self, count: int) -> None:
+        for number in range(count):
+            self.exposed_topic.publish(number)
+
+
+@scripted
+def test_a_script_takes_an_event_by_next_and_a_loop_goes_on() -> None:
+    service = Events()
+    with linked(service) as conn:
+        events = conn.root.topic.subscribe()
+        conn.root.tell(4)
+        assert [next(events), next(events)] == [0, 1]
+        assert [number for _, number in zip(range(2), events, strict=False)] == [2, 3]
+        assert service.exposed_topic.stats().subscribers == 1
+        del events
+        conn.ping()
+        assert service.exposed_topic.stats().subscribers == 0
 
 
 class Impatient:

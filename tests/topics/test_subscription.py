@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
 
+from tests.peer.pairs import Outcome
 from txremote import Service
 from txremote.errors import SubscriberTooSlow
 from txremote.testing import connected_pair
@@ -147,13 +148,17 @@ def test_a_task_of_asyncio_reads_as_well() -> None:
     assert asyncio.run(main()) == [1, 2]
 
 
-def test_one_loop_reads_a_subscription_and_none_one_of_a_callback() -> None:
+def test_no_loop_reads_one_of_a_callback_and_one_task_at_a_time_the_others() -> None:
     topic = Topic()
-    for subscription in (topic.subscribe(print), aiter(topic.subscribe())):
-        with pytest.raises(RuntimeError, match="read already, or has a callback"):
-            aiter(subscription)
+    with pytest.raises(RuntimeError, match="has a callback"):
+        aiter(topic.subscribe(print))
+    events = topic.subscribe()
+    waiting, refused = (Outcome(ensureDeferred(read(events, []))) for _ in range(2))
+    assert not waiting.fired
+    assert "one loop reads a subscription" in str(refused.error)
 
 
-def test_a_plain_for_is_refused_in_a_sentence() -> None:
+@pytest.mark.parametrize("read_by", [iter, next])
+def test_a_plain_for_is_refused_in_a_sentence(read_by: Any) -> None:
     with pytest.raises(TypeError, match="give subscribe"):
-        iter(Topic().subscribe())
+        read_by(Topic().subscribe())

@@ -76,6 +76,39 @@ class RemoteIterator:
         self._items.extend(items)
 
 
+class OneByOne:
+    """
+    The items of an iterator of the peer's, each asked for when it is wanted: for ``anext`` of a
+    reference. A step that is cancelled may have taken an item, so that the next step says so.
+    """
+
+    __slots__ = ("_given_up",)
+
+    def __init__(self) -> None:
+        self._given_up = False
+
+    async def next_of(self, reference: Any) -> Any:
+        """Return the next item."""
+        if self._given_up:
+            raise given_up()
+        try:
+            return await self._ask(reference)
+        except GIVEN_UP:
+            self._given_up = True
+            raise
+        except RemoteStopIteration:
+            raise StopAsyncIteration from None
+
+    async def _ask(self, reference: Any) -> Any:
+        connection = reference._connection
+        if not connection.is_txremote:  # from a list RPyC would give the first item for ever
+            return await reference._call(("__next__",), (), {})
+        items = await connection.request(HANDLE_BUFFITER, reference, 1)
+        if not items:
+            raise StopAsyncIteration
+        return items[0]
+
+
 def buffiter(
     obj: Any, chunk: int = FIRST_CHUNK, max_chunk: int = LARGEST_CHUNK, factor: int = GROWTH
 ) -> Iterator[Any]:

@@ -31,11 +31,11 @@ from txremote.refs.netref import (
     read,
 )
 from txremote.refs.operators import BINARY
-from txremote.refs.reading import PUSHED, is_stream, stream_items_here
+from txremote.refs.reading import PUSHED, begin_steps, is_stream, steps_of, stream_items_here
 from txremote.refs.reference import RemoteReference
 from txremote.refs.remote_signatures import parse_signature
 from txremote.refs.value_calls import Arguments, note_plans
-from txremote.wire.consts import HANDLE_OLDSLICING, HANDLE_PICKLE, IdPack
+from txremote.wire.consts import HANDLE_OLDSLICING, HANDLE_PICKLE, SUBSCRIPTION_CLASS, IdPack
 from txremote.wire.naming import class_name, with_article
 from txremote.wire.plain import ATOMS
 from txremote.wire.value_shapes import is_value_class
@@ -144,9 +144,10 @@ def _class_property(local: type | None, is_class: bool) -> property:
     return property(get_class)
 
 
-def _make_special(name: str, doc: str | None, is_of_stream: bool) -> Callable[..., object]:
-    """Return the function that stands for a special method on a netref class."""
+def _make_special(name: str, doc: str | None, owner: str) -> Callable[..., object]:
+    """Return the function that stands for a special method on a netref class of that name."""
     names = () if name == "__call__" else (name,)
+    is_of_stream, is_of_events = owner in PUSHED, owner == SUBSCRIPTION_CLASS
     method: Callable[..., object]
     if name in _OLD_SLICERS:
 
@@ -169,8 +170,20 @@ def _make_special(name: str, doc: str | None, is_of_stream: bool) -> Callable[..
 
         def method(self: BaseNetref, /, *args: object, **kwargs: object) -> object:
             if is_stream(self.____ref__):
-                return stream_items_here(self.____conn__, self.____ref__)
+                begun = steps_of(self.____ref__)
+                return begun or stream_items_here(self.____conn__, self.____ref__)
             return self.____conn__.sync_call(self.____ref__, names, args, kwargs)
+
+    elif name == "__next__" and is_of_events:
+
+        def method(self: BaseNetref, /, *args: object, **kwargs: object) -> object:
+            reference = self.____ref__
+            if is_stream(reference):
+                begun = steps_of(reference)
+                if begun is None:
+                    begun = begin_steps(reference, stream_items_here(self.____conn__, reference))
+                return next(begun)
+            return self.____conn__.sync_call(reference, names, args, kwargs)
 
     elif name[2:-2] in BINARY:
 
@@ -288,7 +301,7 @@ def netref_class(
         if type(name) is not str or name in _OWN:
             continue
         if name.startswith("__") and name.endswith("__"):
-            special = _make_special(name, doc, pack[0] in PUSHED)
+            special = _make_special(name, doc, pack[0])
             if name == "__call__" and (told := parse_signature(signatures.get(name))) is not None:
                 namespace["__signature__"] = told  # for inspect, which would compare and hash it
             is_sure = listed_are_methods or name in _CALLED

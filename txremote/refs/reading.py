@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, succeed
 
@@ -23,6 +23,8 @@ from txremote.wire.consts import (
     STREAM_CLASS,
     SUBSCRIPTION_CLASS,
 )
+
+T = TypeVar("T")
 
 #: What the wait for an item ends with that nobody is interested in any more.
 GIVEN_UP: Final = (asyncio.CancelledError, CancelledError, GeneratorExit)
@@ -59,6 +61,20 @@ def is_stream(found: Any) -> bool:
         return False
     feature = PUSHED.get(found._pack[0])
     return feature is not None and feature in found._connection.features
+
+
+def steps_of(reference: Any) -> Any:
+    """Return what reads a reference step by step, as by ``anext``, or None: none was asked for."""
+    try:
+        return reference._steps
+    except AttributeError:
+        return None
+
+
+def begin_steps(reference: Any, steps: T) -> T:
+    """Have a reference keep what reads it step by step, which may not hold the reference."""
+    object.__setattr__(reference, "_steps", steps)
+    return steps
 
 
 class Items:
@@ -167,12 +183,14 @@ def stream_items_here(view: Any, reference: Any) -> Iterator[Any]:
     Raises:
         AsyncResultTimeout: no item has come, and no sign of life.
     """
+    asked = [reference]  # not kept: it may keep this
+    del reference
     opened: list[IncomingStream] = []
     came: list[Any] = []  # `Outcome`s: here, for a wait whose time is up has no result
 
     def next_items() -> Answer:
         if not opened:
-            opened.append(view.protocol.open_stream(reference, True))
+            opened.append(view.protocol.open_stream(asked.pop(), True))
         if not came and not _take_into(came, opened[0]):
             return opened[0].more().addCallback(lambda _none: _take_into(came, opened[0]))
         return succeed(None)

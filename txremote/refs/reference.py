@@ -23,10 +23,10 @@ from twisted.internet.interfaces import ITransport
 from txremote.config import ConnectionConfig
 from txremote.refs import forks
 from txremote.refs.awaiting import AwaitableDeferred, callbacks_of
-from txremote.refs.iteration import RemoteIterator
+from txremote.refs.iteration import OneByOne, RemoteIterator
 from txremote.refs.operators import SYNTAX, refuses_operators
 from txremote.refs.ports import Answer, RequestContext
-from txremote.refs.reading import IncomingStream, Items, is_stream
+from txremote.refs.reading import IncomingStream, Items, begin_steps, is_stream, steps_of
 from txremote.wire.consts import HANDLE_CTXEXIT, IdPack
 
 
@@ -314,6 +314,7 @@ class RemoteReference(_Remote):
         "_key",
         "_netref",
         "_pack",
+        "_steps",
     )
 
     _connection: RequestSender
@@ -322,6 +323,7 @@ class RemoteReference(_Remote):
     _call_prefixes: dict[tuple[str, ...], bytes] | None
     _held: ReferenceNote
     _netref: weakref.ref[Any] | None
+    _steps: Any  # what reads it step by step, from the first step on
 
     def __init__(
         self,
@@ -379,8 +381,14 @@ class RemoteReference(_Remote):
 
     def __aiter__(self) -> AsyncIterator[Any]:
         if is_stream(self):
-            return Items(self)
+            return steps_of(self) or Items(self)
         return RemoteIterator(self._connection.call(self, ("__iter__",), (), {}))
+
+    async def __anext__(self) -> Any:
+        if is_stream(self):
+            return await anext(steps_of(self) or begin_steps(self, Items(self)))
+        alone = steps_of(self) or begin_steps(self, OneByOne())
+        return await alone.next_of(self)
 
     async def __aenter__(self) -> Any:
         return await self._connection.call(self, ("__enter__",), (), {})

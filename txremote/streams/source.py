@@ -73,8 +73,8 @@ class Stream:
         """Return the iterator of the source, of the kind that `is_async` says. Begins it."""
         if self._iterator is None:
             source, self._source = self._source, None
-            if hasattr(source, "__anext__") or hasattr(source, "__next__"):
-                self._iterator = source
+            if not hasattr(source, "__aiter__" if self.is_async else "__iter__"):
+                self._iterator = source  # an iterator that is no iterable
             else:
                 self._iterator = aiter(source) if self.is_async else iter(source)
         return self._iterator

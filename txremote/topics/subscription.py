@@ -42,7 +42,8 @@ class Subscription:
     """
     One subscription of a topic. Made by `Topic.subscribe`.
 
-    ``async for`` reads the events of one without a callback, once, in the loop that it was made in.
+    ``async for`` and ``anext`` read the events of one without a callback, in the loop that it was
+    made in. One task waits for an event at a time.
     """
 
     __slots__ = ("__weakref__", "_holds", "_reader", "_subscriber", "topic")
@@ -83,18 +84,25 @@ class Subscription:
             "callback, or read them by a txremote; and in the topic's own program use 'async for'"
         )
 
+    __next__ = __iter__
+
     def __aiter__(self) -> Subscription:
-        if self._subscriber.sink is not None or self._reader is not None:
-            raise RuntimeError("the subscription is read already, or has a callback")
-        self._reader = LocalReader(self._subscriber)
-        self._subscriber.start(self._reader)
+        self._begun()
         return self
 
     async def __anext__(self) -> Any:
-        assert self._reader is not None
-        event = self._reader.next_event()
+        event = self._begun().next_event()
         del self  # a traceback, which may live on, does not keep the subscription
         return await event
+
+    def _begun(self) -> LocalReader:
+        """Return what reads it in this program, which the first loop or step begins."""
+        if self._reader is None:
+            if self._subscriber.sink is not None:
+                raise RuntimeError("the subscription is read by a peer, or has a callback")
+            self._reader = LocalReader(self._subscriber)
+            self._subscriber.start(self._reader)
+        return self._reader
 
     async def aclose(self) -> None:
         """End it, as `close` does."""
