@@ -7,11 +7,30 @@ import itertools
 from typing import Any
 
 import pytest
+import rpyc as stock
 
+import txremote.blocking
+from tests.blocking.script_threads import scripted, serving
 from tests.refs.stock_peer import StockPeer
 from txremote.gate import item_costs
 from txremote.gate.costs import measured
 from txremote.gate.item_costs import MOST_MADE, check_made, drawn, taken
+
+
+class Bag(dict[str, Any]):
+    """A dict with a method of its own, exposed by the name of one of dict's."""
+
+    def exposed_update(self, given: Any) -> str:
+        return str(given["ab"])
+
+
+class Held(txremote.blocking.Service):
+    def __init__(self) -> None:
+        self.exposed_dict: dict[str, Any] = {}
+        self.exposed_ordered = collections.OrderedDict[str, Any]()
+        self.exposed_counter = collections.Counter[str]()
+        self.exposed_bag = Bag(cd=2)
+        self.exposed_list = [1]
 
 
 def ask(obj: Any, name: str, *args: Any) -> Any:
@@ -106,3 +125,26 @@ def test_what_the_caller_has_by_reference_is_not_taken_in(obj: Any, name: str) -
     args = (slice(0, 1), reference) if name == "__setitem__" else (reference,)
     with pytest.raises(TypeError, match=r"in a builtins\.list that was sent by reference: send"):
         ask(obj, name, *args)
+
+
+@pytest.mark.parametrize("library", [stock, txremote.blocking])
+@scripted
+def test_a_dict_of_the_callers_is_taken_in_by_its_keys(library: Any) -> None:
+    """Where netrefs are: keys of two letters would pass for pairs."""
+    with serving(Held) as server, library.connect("127.0.0.1", server.port) as conn:
+        for name in ("dict", "ordered", "counter"):
+            held = getattr(conn.root, name)
+            held.update({"ab": 1})
+            held.update(collections.OrderedDict(cd=2))
+            assert {key: held[key] for key in held} == {"ab": 1, "cd": 2}
+        conn.root.dict.__ior__({"ef": 3})
+        conn.root.dict.update([("gh", 4)])
+        assert dict(conn.root.dict.items()) == {"ab": 1, "cd": 2, "ef": 3, "gh": 4}
+        with pytest.raises(
+            TypeError, match=r"dict\.update wants pairs, and the builtins.list that"
+        ):
+            conn.root.dict.update(["ij"])
+        with pytest.raises(TypeError, match=r"\+ of a list here and a builtins.list that was sent"):
+            conn.root.list.__add__([2])
+        assert conn.root.bag.update({"ab": "its own"}) == "its own"
+        assert {**conn.root.bag} == dict(conn.root.bag) == {"cd": 2}

@@ -60,6 +60,8 @@ def _check_switch(name: str, allowed: bool, switch: str) -> None:
         raise AttributeError(f"cannot access {shown(name)}: allow_{switch} is off")
 
 
+_OF_DICTS = type(dict.keys)
+
 # What is known of a name of a class: the name it is reached by, and the function and the
 # interfaces it was judged by: it holds for an object of the class as long as both are the
 # same. A plain tuple, which is unpacked at each call.
@@ -308,6 +310,9 @@ class AttributePolicy:
         table = CONTAINERS.get(kind)
         if table is not None and name in table:
             return True
+        if name == "keys" and "__iter__" in self._safe and type(static(obj, name)) is _OF_DICTS:
+            # without it dict(netref) of a class derived from dict takes its keys for pairs
+            return issubclass(kind, dict)
         if config.allow_public_attrs and not name.startswith("_") and self._is_public(obj, name):
             return True
         if self._prefix:

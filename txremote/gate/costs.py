@@ -30,10 +30,12 @@ import re
 from collections import Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque
 from decimal import Decimal
 from fractions import Fraction
+from types import MethodType
 from typing import Any
 
 from txremote.gate import item_costs, number_costs
 from txremote.gate.builtin_types import CONTAINERS, FROZENDICT
+from txremote.gate.converted import ConvertedMethod
 from txremote.gate.item_costs import (
     FLAT,
     IN_ORDER,
@@ -45,6 +47,7 @@ from txremote.gate.item_costs import (
     is_library,
     taken,
 )
+from txremote.gate.threaded import ThreadedMethod
 from txremote.gate.weight import NESTING, TEXTS, Costs, weight
 
 MOST_PARTS = 2_000_000
@@ -102,7 +105,7 @@ def measured(obj: Any, name: Any, method: Any) -> Any:
     """Return a builtin type's method, named in `COSTLY`, with bounds on a peer's call of it."""
     asked = name.decode() if type(name) is bytes else name
     owner, found = defined(type(obj), asked)
-    if owner is object:
+    if owner is object or _is_programs(method, found):
         return method
     library = getattr(found, "__objclass__", owner) not in _OWNERS
     if library and not is_library(owner, found):
@@ -120,6 +123,16 @@ def measured(obj: Any, name: Any, method: Any) -> Any:
         return method(*_checked(seen, asked, args), **kwargs)
 
     return call
+
+
+def _is_programs(method: object, found: object) -> bool:
+    """
+    Tell whether a method is the program's, exposed by the name of another: ``exposed_update`` of
+    a dict of its own is called for ``update``.
+    """
+    if type(method) is not MethodType:
+        return type(method) in (ThreadedMethod, ConvertedMethod)
+    return method.__func__ is not getattr(found, "__func__", found)
 
 
 def _checked_named(

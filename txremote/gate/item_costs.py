@@ -19,6 +19,7 @@ from typing import Any
 
 from txremote.gate.builtin_types import CONTAINERS, FROZENDICT, VIEWS
 from txremote.gate.weight import TEXTS
+from txremote.refs.netref import BaseNetref, is_base_netref
 from txremote.refs.reactorthread import is_loop_thread
 from txremote.refs.reference import RemoteReference
 from txremote.wire.naming import class_name, with_article
@@ -145,21 +146,55 @@ def _drawn_of_any(obj: object, name: str, items: Any) -> object:
         else:  # whose bytes it takes
             check_made(size)
             return items
-    mapping = isinstance(items, Mapping) if type(obj) is Counter else hasattr(kind, "keys")
-    if mapping and name != "fromkeys" and issubclass(type(obj), _MAPPINGS):
-        keys = items.keys()
-        pairs = drawn((key, items[key]) for key in keys)
-        _check_hashes(pairs, pairs=True)
-        return dict(pairs)
+    if name != "fromkeys" and issubclass(type(obj), _MAPPINGS):
+        if _has_keys(obj, items):
+            pairs = drawn((key, items[key]) for key in _keys_of(items))
+            _check_hashes(pairs, pairs=True)
+            return dict(pairs)
+        if is_base_netref(items) and type(obj) is not Counter:
+            return _pairs_of(obj, name, items)
     if kind is RemoteReference:
         raise TypeError(
             f"{class_name(type(obj))}.{name} cannot wait for what is in "
             f"{with_article(items._pack[0])} that was sent by reference: send it by value, as a "
             "tuple or by value(x)"
         )
+    if name == "__add__" and is_base_netref(items) and issubclass(type(obj), IN_ORDER):
+        raise TypeError(
+            f"+ of a {class_name(type(obj))} here and {with_article(items.____id_pack__[0])} that "
+            "was sent by reference: send it as value(x), or extend the one here"
+        )
     if not hasattr(kind, "__iter__") and not hasattr(kind, "__getitem__"):
         return items  # the container says so itself
     return drawn(items)
+
+
+def _has_keys(obj: object, items: object) -> bool:
+    """Tell whether a container takes an object for a mapping, and asks it for its keys."""
+    if type(obj) is Counter:
+        return isinstance(items, Mapping)
+    return hasattr(items if is_base_netref(items) else type(items), "keys")
+
+
+def _keys_of(items: Any) -> Any:
+    """Return the keys of a mapping; a stock peer may refuse keys() of one of its."""
+    return items if is_base_netref(items) else items.keys()
+
+
+def _pairs_of(obj: object, name: str, netref: BaseNetref) -> tuple[object, ...]:
+    """
+    Return the pairs that a mapping takes in from a remote object with no keys() to be seen.
+
+    Texts may be the keys of a mapping whose class does not open it: of two letters each they would
+    pass for pairs.
+    """
+    items = drawn(netref)
+    if any(issubclass(type(item), TEXTS) for item in items):
+        raise TypeError(
+            f"{class_name(type(obj))}.{name} wants pairs, and the {netref.____id_pack__[0]} that "
+            "was sent by reference gives texts: send it as a dict, or by value(x)"
+        )
+    return items
 
 
 def _check_hashes(items: Any, pairs: bool) -> None:
