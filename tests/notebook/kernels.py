@@ -71,7 +71,9 @@ class Kernel:
         env = {**os.environ, "PYTHONPATH": str(ROOT), "IPYTHONDIR": self._folder.name}
         self._in_context(self._manager.start_kernel, cwd=str(ROOT), env=env)
         self._client = self._manager.blocking_client()
-        self._client.start_channels()
+        # no heartbeat: its thread opens a socket anew whenever a busy machine answers late, in the
+        # middle of other tests, which count descriptors
+        self._client.start_channels(hb=False)
         self.displays: dict[str, dict[str, str]] = {}
         self.redrawn: dict[str, int] = {}
         self._cells: dict[str, Cell] = {}
