@@ -12,6 +12,7 @@ its rows, and look into no connection or pool themselves.
 ``exported``  exported objects by class, and how fast they grow
 ``fresh``  doing something when the rows are those of now
 ``health``  whether the process works, asked from any thread
+``heartbeat``  the timer by which a monitor sees how the event loop turns
 ``metrics``  the figures as Prometheus reads them
 ``holds``  the log of what held the event loop, kept short
 ``loopwatch``  the watchdog: which line holds the event loop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger as TwistedLogger, LogLevel
 
 from txremote.levels import Logger, levels, parsed
@@ -31,7 +32,7 @@ class Actions:
             _log.warn("{by} wanted to {what}, and may not", by=plain(by), what=what)
             raise PermissionError(f"to {what} is not allowed: start the server with --admin-write")
 
-    def close_connection(self, number: int, by: str) -> bool:
+    def close_connection(self, number: int, by: str) -> bool | Deferred[bool]:
         """Close a connection; tell whether there was one. PermissionError."""
         self.check(f"close the connection {number}", by)
         connection = self._snapshots.find_connection(number)
@@ -46,7 +47,7 @@ class Actions:
         connection.closing.close("an operator closed the connection")
         return True
 
-    def kill_task(self, console: str, number: int, by: str) -> bool:
+    def kill_task(self, console: str, number: int, by: str) -> bool | Deferred[bool]:
         """Kill a task; tell whether there was anything left to end. PermissionError."""
         self.check(f"kill the task {number} of {plain(console)}", by)
         task = self._snapshots.find_task(console, number)

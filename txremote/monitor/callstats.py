@@ -350,3 +350,28 @@ def _has(target: object, name: object) -> bool:
         return False
     spelled = (name, f"{PREFIX}{name}")
     return any(getattr_static(type(target), each, None) is not None for each in spelled)
+
+
+class CallCounts:
+    """What has been called since the point before, for the plots. For the reactor's thread."""
+
+    def __init__(self) -> None:
+        self._buckets: list[int] = []
+        self._failed = self._calls = 0
+
+    def begin(self, stats: CallStats, calls: int) -> None:
+        """Count from now on; ``calls`` are all that there were."""
+        self._buckets, self._failed, self._calls = stats.buckets(), stats.failed(), calls
+
+    def take(self, stats: CallStats, calls: int) -> dict[str, float | None]:
+        """Return the figures of a point that tell of calls, and count from now on."""
+        called, failed = calls - self._calls, stats.failed() - self._failed
+        # none is below 0, though workers end that had not told all they counted
+        new = [max(0, b - a) for a, b in zip(self._buckets, stats.buckets(), strict=True)]
+        self.begin(stats, calls)
+        return {
+            "calls": max(0, called),
+            "failed": max(0, failed),
+            "p50": percentile(new, 0.5),
+            "p99": percentile(new, 0.99),
+        }

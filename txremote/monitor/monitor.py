@@ -23,15 +23,16 @@ from typing import Any, Final
 
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from txremote.interfaces import IPool
 from txremote.levels import Logger
 from txremote.monitor.actions import Actions
-from txremote.monitor.callstats import CallStats, percentile
+from txremote.monitor.callstats import CallCounts, CallStats
 from txremote.monitor.certificates import CertificateWatch
 from txremote.monitor.exported import ExportedObjects
-from txremote.monitor.health import Heart, health_of, state_of
+from txremote.monitor.health import health_of, state_of
+from txremote.monitor.heartbeat import Heartbeat
 from txremote.monitor.holds import HoldLog
 from txremote.monitor.loopwatch import LoopWatch
 from txremote.monitor.news import News
@@ -72,9 +73,6 @@ from txremote.versions import build_text, own_version, python_text
 
 _log = Logger("txremote")
 
-#: Seconds between two beats of the event loop's heart.
-BEAT: Final = 0.5
-
 #: What changes something, and all that `Monitor.ask` can be asked for.
 ACTIONS: Final = frozenset({"close_connection", "kill_task", "log_level"})
 ASKED: Final = frozenset({"overview", "series", "task_output", "toggle_debug", *ACTIONS, *ROWS})
@@ -99,8 +97,7 @@ class Reader:
         self._series = SeriesKeeper()
         self._topics = TopicWatch()
         self._log = RecentLog()
-        self._heart = Heart()
-        self._loop_lag = 0.0
+        self._beats = Heartbeat(clock)
         self._descriptors = DescriptorWatch()
         self._certificates = CertificateWatch()
         self._open_files = 0
@@ -120,13 +117,13 @@ class Reader:
             uptime=max(0.0, time.time() - self._started),
             state=state_of(self._running, self._begun, self._draining, snapshots.servers),
             connections=snapshots.count_connections(),
-            calls_total=self._requests_total(),
+            calls_total=snapshots.count_requests(),
             calls_failed=self._stats.failed(),
             calls_running=snapshots.count_calls(),
             calls_per_second=(calls or 0.0) / STEP,
             p50=self._series.latest("p50"),
             p99=self._series.latest("p99"),
-            loop_lag=self._loop_lag,
+            loop_lag=self._beats.lag,
             rss=resident_memory(),
             open_files=self._open_files or open_descriptors(),
             max_files=most_descriptors(),
@@ -164,7 +161,7 @@ class Reader:
 
     def objects(self) -> list[ObjectRow]:
         """Return the exported objects by class, the most frequent first."""
-        return self._exported.rows(self._clock.seconds(), self._tables())
+        return self._exported.rows(self._clock.seconds(), self._snapshots.export_tables())
 
     def topics(self) -> list[TopicRow]:
         """Return the topics, by name; of very many those with the most subscribers."""
@@ -208,14 +205,7 @@ class Reader:
         """Return whether it works, and whether it should be sent clients. Any thread."""
         servers = self._snapshots.servers
         state = state_of(self._running, self._begun, self._draining, servers)
-        return health_of(state, self._heart, servers)
-
-    def _requests_total(self) -> int:
-        return sum(server.requests_total for server in self._snapshots.servers.values())
-
-    def _tables(self) -> list[Any]:
-        connections = self._snapshots.all_connections()
-        return [connection.inbound.tables.exports for _name, connection in connections]
+        return health_of(state, self._beats.heart, servers)
 
 
 class Monitor(Reader, TwistedService):
@@ -235,12 +225,7 @@ class Monitor(Reader, TwistedService):
         Reader.__init__(self, steady(reactor), can_write)
         self.slow = float(slow)
         self._requests = timed_requests(self._stats)
-        self._beating: IDelayedCall | None = None
-        self._beat_due = 0.0
-        self._worst_lag = 0.0  # since the last point
-        self._point_due = 0.0
-        self._last_buckets: list[int] = []
-        self._last_failed = self._last_calls = 0
+        self._counts = CallCounts()
         call = getattr(reactor, "callFromThread", None)  # which a Clock has not
         self._holds = HoldLog(self._stats, self._clock)
         self._watch: LoopWatch | None = None
@@ -297,14 +282,10 @@ class Monitor(Reader, TwistedService):
         super().startService()  # type: ignore[no-untyped-call]
         self._running, self._begun, self._draining = True, True, False
         self._log.start()
-        self._last_buckets, self._last_failed = self._stats.buckets(), self._stats.failed()
-        self._last_calls = self._requests_total()
-        now = self._clock.seconds()
-        self._point_due = now + STEP
-        self._exported.remember(now, self._tables())
+        self._counts.begin(self._stats, self._snapshots.count_requests())
+        self._exported.remember(self._clock.seconds(), self._snapshots.export_tables())
         self._look_at_certificates()
-        self._heart.beat()
-        self._next_beat()
+        self._beats.start(self._stats.adapt, self._add_point)
         self._news.start()
         if self._make_watch is not None:
             self._watch = self._make_watch()
@@ -317,41 +298,15 @@ class Monitor(Reader, TwistedService):
         if self._watch is not None:
             self._watch.stop()
             self._watch = None
-        self._heart.stop()
+        self._beats.stop()
         self._log.stop()
         self._exported.stop()
         self._news.stop()
-        if self._beating is not None and self._beating.active():
-            self._beating.cancel()
-        self._beating = None
-
-    def _next_beat(self) -> None:
-        self._beat_due = self._clock.seconds() + BEAT
-        self._beating = self._clock.callLater(BEAT, self._beat)
-
-    def _beat(self) -> None:
-        now = self._clock.seconds()
-        self._heart.beat()
-        self._loop_lag = max(0.0, now - self._beat_due)
-        self._worst_lag = max(self._worst_lag, self._loop_lag)
-        self._stats.adapt(BEAT + self._loop_lag)
-        if now >= self._point_due:
-            self._point_due = now + STEP
-            try:
-                self._add_point(now)
-            except Exception:  # of what a program has watched; the heart goes on beating
-                _log.failure("a point of the monitor's figures is missing")
-        self._next_beat()
 
     def _add_point(self, now: float) -> None:
-        buckets, failed = self._stats.buckets(), self._stats.failed()
-        new = [after - before for after, before in zip(buckets, self._last_buckets, strict=True)]
-        newly_failed = failed - self._last_failed
-        calls = self._requests_total()
-        newly_called = calls - self._last_calls
-        self._last_buckets, self._last_failed, self._last_calls = buckets, failed, calls
+        counts = self._counts.take(self._stats, self._snapshots.count_requests())
         self._stats.forget_old()
-        tables = self._tables()
+        tables = self._snapshots.export_tables()
         self._exported.remember(now, tables)
         self._open_files = self._descriptors.look()
         self._look_at_certificates()
@@ -359,11 +314,8 @@ class Monitor(Reader, TwistedService):
         self._series.add(
             time.time(),
             {
-                "calls": newly_called,
-                "failed": newly_failed,
-                "p50": percentile(new, 0.5),
-                "p99": percentile(new, 0.99),
-                "loop_lag": self._worst_lag,
+                **counts,
+                "loop_lag": self._beats.worst,
                 "rss": resident_memory(),
                 "connections": self._snapshots.count_connections(),
                 "exports": sum(map(len, tables)),
@@ -371,7 +323,7 @@ class Monitor(Reader, TwistedService):
                 "tasks": sum(not task.done for keeper in keepers for task in keeper.tasks()),
             },
         )
-        self._worst_lag = 0.0
+        self._beats.forget_worst()
 
     def _look_at_certificates(self) -> None:
         try:

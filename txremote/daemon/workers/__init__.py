@@ -10,7 +10,9 @@ the supervisor, which asks the workers. A worker ends when its supervisor is gon
 Consoles, and servers of their tasks, live in one worker, the *keeper*: only it accepts their
 clients, so whoever connects reaches the same tasks.
 
+``acting``  what an operator of several workers may do
 ``child``  the program of a worker
+``collector``  the last report of each worker, and the sum of what all have counted
 ``control``  the connection between the supervisor and a worker, both ends
 ``crew``  all workers: which serve, which come and which go
 ``launch``  what a worker is told before it starts: its options and its sockets

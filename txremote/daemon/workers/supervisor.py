@@ -85,9 +85,9 @@ class Supervisor(StoppedInOrder):
             drain=self._plan.drain,
             has_consoles=bool(resolved.consoles),
             hopeless=self._give_up,
-            ended=self.monitor.worker_ended,
+            ended=self.monitor.collector.worker_ended,
         )
-        self.monitor.watch_crew(self.crew)
+        self.monitor.collector.crew = self.crew
         self._systemd = SystemdNotifier(self.monitor, reactor)
         self._sites = sites_of(resolved.admin, self.monitor, reactor)
         registry = resolved.registry
@@ -227,7 +227,7 @@ class Supervisor(StoppedInOrder):
 
     def last_report(self, worker: WorkerProcess, report: Report) -> None:
         """Keep what a worker has counted, which is about to end."""
-        self.monitor.last_report(worker, report)
+        self.monitor.collector.last_report(worker, report)
 
 
 def _end_in_failure() -> None:
