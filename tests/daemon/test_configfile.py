@@ -111,8 +111,11 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "a console's key in a server": (
-        '[[server]]\ncontainer = "a.B"\n',
-        ["x.toml: [[server]] 1: unknown key 'container': it belongs in [[console]]"],
+        '[[server]]\ncontainer = "a.B"\nmax-line = 3\ntasks-db = "x"\n',
+        [
+            f"x.toml: [[server]] 1: unknown key '{key}': it belongs in [[console]]"
+            for key in ("container", "max-line", "tasks-db")  # the last two are like others, too
+        ],
     ),
     "wrong types": (
         'drain = "5"\n[[server]]\nlisten = 18861\nclassic = "no"\nmax-frame = 1.5\n',

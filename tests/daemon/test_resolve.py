@@ -225,6 +225,16 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         '[[server]]\nservice = "tests.daemon.test_resolve.Wide"\nlisten = ["tcp:0"]\n',
         ["[[server]] 1: listen: access='classic' (option allow_all_attrs) gives whoever connects"],
     ),
+    "two consoles, one file": (
+        f'[[console]]\n{IMPORTER}tasks-db = "t.db"\n'
+        f'[[console]]\nname = "b"\n{IMPORTER}listen = "tcp:0:interface=127.0.0.1"\n'
+        'tasks-db = "./t.db"\n',
+        ["[[console]] 2: tasks-db: [[console]] 1 keeps its tasks there: name another file"],
+    ),
+    "a file in no folder": (
+        f'[[console]]\n{IMPORTER}tasks-db = "/nosuch/t.db"\n',
+        ["[[console]] 1: tasks-db: cannot open /nosuch/t.db: there is no folder /nosuch"],
+    ),
     "a console for everybody": (
         f'[[console]]\n{IMPORTER}listen = "tcp:0"\n',
         ["[[console]] 1: listen: every client of a console may run its commands"],

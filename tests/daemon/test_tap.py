@@ -85,6 +85,10 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
         ["--listen", "tcp:0"],
         ["say what to serve", "--service package.module.Class"],
     ),
+    "a console's option without one": (
+        ["--service", "desk.Desk", "--tasks-db", "tasks.db"],
+        ["say what a console's commands are", "--container"],
+    ),
     "a name with a typo": (
         ["--service", "desk.Dask"],
         ["'desk' has no 'Dask'", "did you mean 'Desk'"],

@@ -164,5 +164,11 @@ def test_a_server_that_is_killed_has_its_tasks_again(tmp_path: Path) -> None:
         _shown, *kept = asked(where, "output", "2")
         assert kept[: len(seen) - 30] == seen[: len(seen) - 30]
         assert asked(where, "output", "1")[1:] == ["hello ann"]
+        # and nobody else has them, who is told so before serving
+        words = ["--container", "worker.Worker", "--console", "unix:2", "--tasks-db", "tasks.db"]
+        status, out, _err = run(*TWISTD, "-n", "--pidfile=", "txremote", *words, cwd=tmp_path)
+        assert (status, list(tmp_path.glob("2*"))) == (1, [])
+        assert f"txremote: {tmp_path / 'tasks.db'} is in use: each console needs a file" in out
+        assert "Traceback" not in out
     finally:
         server.kill()

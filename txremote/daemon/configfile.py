@@ -130,14 +130,16 @@ def _values(
 def _hint(name: str, known: Mapping[str, Setting], origin: ConfigOrigin) -> str:
     """Return the end of a sentence about an unknown key: a guess at the right one."""
     meant = name.replace("_", "-").lower()
-    close = [meant] if meant in known else get_close_matches(meant, known, 1)
-    if close:
-        return f": did you mean {close[0]!r}?"
+    if meant in known:
+        return f": did you mean {meant!r}?"
     for table, settings in _TABLES.items():
         if any(meant == setting.name for setting in settings):
             return f": it belongs in [[{table}]]"
     if any(meant == setting.name for setting in PROCESS_SETTINGS):
         return ": it belongs at the top of the file, before the first [[...]]"
+    close = get_close_matches(meant, known, 1)
+    if close:
+        return f": did you mean {close[0]!r}?"
     if not origin.table:
         tables = get_close_matches(meant, _TABLES, 1)
         return f": did you mean [[{tables[0]}]]?" if tables else ""

@@ -54,6 +54,7 @@ from txremote.net.listen import refusal_of_hosted
 from txremote.net.server_service import LAST_WORDS, ServerService
 from txremote.net.unixsockets import forget
 from txremote.refs.clock import steady
+from txremote.tasks.taskfile import UnusableFile
 from txremote.tracing.exporting import Exporting
 from txremote.work.running import running_pools, set_default_pool
 
@@ -240,7 +241,7 @@ class Hosting(StoppedInOrder):
             set_default_pool(self._pools[0])
         try:
             super().startService()  # type: ignore[no-untyped-call]
-        except BadToken as problem:
+        except (BadToken, UnusableFile) as problem:
             self._forget_ports()
             refuse([str(problem)])
         self._reactor.callWhenRunning(self._handle_signals)

@@ -22,7 +22,7 @@ from txremote.daemon.addresses import AddressResolver, EndpointMaker, ListenAddr
 from txremote.daemon.adminsite import Admin, resolve_admin
 from txremote.daemon.lookup import SERVICE_NAME, find_checker, find_container, find_service
 from txremote.daemon.plan import CLASSIC_ENDPOINT, SERVER_ENDPOINT, ConsolePlan, Plan, ServerPlan
-from txremote.daemon.problems import PlanError, Problems
+from txremote.daemon.problems import ConfigOrigin, PlanError, Problems
 from txremote.daemon.registering import resolve_registry
 from txremote.daemon.rpyc_defaults import DefaultsWatch
 from txremote.daemon.rpyc_netrefs import make_known
@@ -141,6 +141,7 @@ class _Resolver:
         self._addresses = AddressResolver(reactor, starting, self.problems, try_ports, maker)
         self._opens = maker is None or maker.opens
         self._defaults = DefaultsWatch()
+        self._tasks_dbs: dict[str, ConfigOrigin] = {}
 
     def check_levels(self) -> None:
         """Note what is wrong with the levels of the log."""
@@ -198,6 +199,8 @@ class _Resolver:
         with self.problems.noting(origin, "tasks-db"):
             if plan.tasks_db is not None:
                 store = TaskStore(plan.tasks_db, self._reactor)
+                if (other := self._tasks_dbs.setdefault(store.path, origin)) is not origin:
+                    raise ValueError(f"{other.table} keeps its tasks there: name another file")
                 manager = server.TaskManager(reactor=self._reactor, store=store)
         with self.problems.noting(origin, ""):
             service = server.ConsoleService(

@@ -164,7 +164,7 @@ def plan_of(options: Mapping[str, Any]) -> Plan:
     known = _values(given, PROCESS_SETTINGS, problems)
     values = _values(given, SERVER_SETTINGS, problems)
     consoles = []
-    if "container" in given or "console" in given:
+    if given.keys() & set(_GROUPS["A console"]):
         own = _values(given, CONSOLE_SETTINGS, problems)
         spelled = {each.name: each.option or each.name for each in CONSOLE_SETTINGS}
         origin = ConfigOrigin(options=spelled, faulty=bool(problems))

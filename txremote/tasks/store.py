@@ -33,6 +33,7 @@ from txremote.tasks.taskfile import (
     Batch,
     FileInUse,
     Row,
+    UnusableFile,
     Writer,
     check_file,
     connected,
@@ -111,7 +112,7 @@ class TaskStore:
         reactor: The reactor.
 
     Raises:
-        ValueError: the file is damaged, of a newer version, or no file of tasks.
+        UnusableFile: the file is damaged, of a newer version, no file of tasks, or in no folder.
     """
 
     def __init__(self, path: str, reactor: Any) -> None:
@@ -125,6 +126,10 @@ class TaskStore:
         self._writing: Deferred[None] | None = None
         self._failing = False
         self._writer: Writer | None = None
+        folder = os.path.dirname(self.path)
+        if not os.path.isdir(folder) or os.path.isdir(self.path):
+            why = f"there is no folder {folder}" if not os.path.isdir(folder) else "it is a folder"
+            raise UnusableFile(f"cannot open {self.path}: {why}")
         if os.path.exists(self.path):
             with closing(connected(self.path, "ro")) as found, suppress(FileInUse):
                 check_file(self.path, found)  # a server that uses it now may end before this does
@@ -135,7 +140,7 @@ class TaskStore:
         return self._writer is not None
 
     def open(self, make_ring: Callable[[], OutputRing]) -> list[KeptTask]:
-        """Make the file, or read it: return its tasks by number. ValueError as above."""
+        """Make the file, or read it: return its tasks by number. UnusableFile: as above."""
         database = connected(self.path, "rwc")
         try:
             prepare(self.path, database)

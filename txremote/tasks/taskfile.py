@@ -30,7 +30,11 @@ PRAGMA user_version = {_VERSION};
 """
 
 
-class FileInUse(ValueError):
+class UnusableFile(ValueError):
+    """Tasks cannot be kept in the file."""
+
+
+class FileInUse(UnusableFile):
     """Another process has the file."""
 
 
@@ -104,36 +108,36 @@ class Writer:
 
 
 def connected(path: str, mode: str) -> sqlite3.Connection:
-    """Open a file, with a mode of SQLite's (``ro``, ``rw``, ``rwc``). ValueError: it cannot be."""
+    """Open a file, with a mode of SQLite's (``ro``, ``rw``, ``rwc``). UnusableFile: it failed."""
     uri = f"{Path(path).as_uri()}?mode={mode}"
     try:
         return sqlite3.connect(uri, timeout=1, uri=True, check_same_thread=False)
     except sqlite3.Error as problem:
-        raise ValueError(f"cannot open {path}: {problem}") from None
+        raise UnusableFile(f"cannot open {path}: {problem}") from None
 
 
 def check_file(path: str, database: sqlite3.Connection) -> None:
-    """Raise ValueError if a file is none that this version can use."""
+    """Raise UnusableFile if a file is none that this version can use."""
     try:
         [(application,)] = database.execute("PRAGMA application_id")
         [(version,)] = database.execute("PRAGMA user_version")
         [(sound,)] = database.execute("PRAGMA quick_check(1)")
     except sqlite3.OperationalError as problem:
         if "locked" not in str(problem):
-            raise ValueError(f"cannot read {path}: {problem}") from None
+            raise UnusableFile(f"cannot read {path}: {problem}") from None
         raise FileInUse(f"{path} is in use: each console needs a file of its own") from None
     except sqlite3.DatabaseError as problem:
-        raise ValueError(f"{path} is damaged ({problem}): move it away") from None
+        raise UnusableFile(f"{path} is damaged ({problem}): move it away") from None
     if sound != "ok":
-        raise ValueError(f"{path} is damaged ({sound}): move it away")
+        raise UnusableFile(f"{path} is damaged ({sound}): move it away")
     if application != _APPLICATION:
-        raise ValueError(f"{path} holds something else than tasks: name another file")
+        raise UnusableFile(f"{path} holds something else than tasks: name another file")
     if version > _VERSION:
-        raise ValueError(f"{path} is of a newer txremote (version {version}): name another file")
+        raise UnusableFile(f"{path} is of a newer txremote (version {version}): name another file")
 
 
 def prepare(path: str, database: sqlite3.Connection) -> None:
-    """Make the tables of a new file; take one for this process alone."""
+    """Make the tables of a new file; take one for this process. UnusableFile: it cannot be."""
     try:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         [(tables,)] = database.execute("SELECT count(*) FROM sqlite_master")
@@ -153,9 +157,9 @@ def prepare(path: str, database: sqlite3.Connection) -> None:
                 f"WHERE status NOT IN ({marks})",
                 (f"TaskLost: the server was {how} while it ran", ABORTED, *sorted(FINAL)),
             )
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError) as problem:
         check_file(path, database)
-        raise
+        raise UnusableFile(f"cannot write {path}: {problem}") from None
     check_file(path, database)
 
 
