@@ -32,6 +32,7 @@ from txremote.monitor.top.views import (
     sparklines,
     table_of,
     text,
+    titles,
     view_of,
 )
 
@@ -156,3 +157,16 @@ def test_bars_show_the_last_values() -> None:
     series = Series(5.0, [1.0], {"calls": [1.0], "p99": [None], "rss": [2.0]})
     assert sparklines(series, 80).startswith("calls █")
     assert all(len(sparklines(series, width)) <= width for width in range(10, 200, 7))
+
+
+def test_titles_of_a_narrow_screen_are_numbers() -> None:
+    """But for the view that is looked at; the filter and what it leaves out come last."""
+    wide = titles(OBJECTS, Choice(), 0, 200)
+    assert [words for words, _style in wide] == [
+        *(f"{number} {view.title}" for number, view in enumerate(VIEWS, 1)),
+        "",
+    ]
+    narrow = titles(OBJECTS, Choice(filter="Bee"), 7, 40)
+    shown = [words for words, _style in narrow]
+    assert shown == ["1", "2", "3", "4", "5 objects", "6", "7", "8", "9", "/Bee 7 more"]
+    assert [words for words, style in narrow if style] == ["5 objects", "/Bee 7 more"]

@@ -6,6 +6,8 @@
 ``views``  the tables: their columns, how a value is shown, sorting and filtering
 ``once``  all of it printed once, as plain tables: for scripts, and without textual
 ``app``  the screen, by textual
+``looker``  the task that looks at the server, once a second
+``rowtable``  the table on the screen, whose cursor stays on its row
 ``dialogs``  what is laid over it: a question, a task's output
 
 Everything that a server says may be hostile: it is shown as short, printable text, never as

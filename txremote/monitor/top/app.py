@@ -1,44 +1,40 @@
 """
 The screen of ``txremote top``, by textual, on asyncio.
 
-One task looks at the server once a second, and whenever the user wants to see something else; the
-screen shows what it has brought. Where the server is gone the last rows stay, with a line that
-says so, and it is tried again. Texts are put into `rich.text.Text`, in which nothing is markup.
+It shows what the `Looker` has brought, and does what keys say. Texts are put into `rich.text.Text`,
+in which nothing is markup.
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, ClassVar
 
-from msgspec import Struct
 from rich.text import Text
 from textual.app import App, ComposeResult, ScreenStackError
 from textual.binding import Binding
 from textual.css.query import NoMatches
-from textual.widgets import DataTable, Footer, Input, Static
+from textual.widgets import Footer, Input, Static
 
-from txremote.monitor.rows import ConnectionRow, Overview, Series, TaskRow
+from txremote.monitor.rows import ConnectionRow, TaskRow
 from txremote.monitor.top.dialogs import Output, Question
+from txremote.monitor.top.looker import Looker
+from txremote.monitor.top.rowtable import RowTable
 from txremote.monitor.top.sources import Refused, Source, SourceGone
 from txremote.monitor.top.views import (
     VIEWS,
     Choice,
-    Table,
     View,
     headline,
     sparklines,
     table_of,
     text,
+    titles,
     view_of,
 )
 from txremote.wire.naming import one_line
-
-#: Seconds between two looks; between two of the series; until a server that is gone is tried again.
-LOOK = 1.0
-LOOK_AT_SERIES = 5.0
-LONGEST_WAIT = 5.0
 
 
 class Top(App[None]):
@@ -51,7 +47,7 @@ class Top(App[None]):
     #views { height: 1; background: $panel; }
     #message { height: auto; max-height: 4; color: $warning; }
     #filter { display: none; height: 3; }
-    DataTable { height: 1fr; }
+    RowTable { height: 1fr; }
     """
 
     BINDINGS: ClassVar[Any] = [
@@ -73,19 +69,12 @@ class Top(App[None]):
         self._source = source
         self._number = 0
         self._choices = [Choice() for _ in VIEWS]
-        self._table = Table([], [], 0)
-        self._rows: list[Struct] = []
-        self._overview: Overview | None = None
-        self._series: Series | None = None
-        self._series_due = 0.0
-        self._look = asyncio.Event()
-        self._filled = -1  # the number of the view that the table shows
-        self._keys: list[tuple[object, ...]] = []  # of its rows
+        self._looker = Looker(source, VIEWS[0].kind, self._say, self._show)
 
     @property
     def view(self) -> View:
         """The view that is looked at, as it is shown of this server."""
-        return view_of(VIEWS[self._number], self._overview)
+        return view_of(VIEWS[self._number], self._looker.overview)
 
     @property
     def choice(self) -> Choice:
@@ -97,60 +86,20 @@ class Top(App[None]):
         yield Static(id="head")
         yield Static(id="lines")
         yield Static(id="views")
-        yield DataTable(cursor_type="row", zebra_stripes=True)
+        yield RowTable()
         yield Static(id="message")
         yield Input(id="filter", placeholder="rows with this text; Enter keeps it, Escape ends it")
         yield Footer()
 
     def on_mount(self) -> None:
         """Begin to look."""
-        self.query_one(DataTable).focus()
+        self.query_one(RowTable).focus()
         self._show()
-        self.run_worker(self._watch())
+        self.run_worker(self._looker.run())
 
     def on_resize(self) -> None:
         """Show all anew."""
         self.call_after_refresh(self._show)
-
-    # -- looking
-
-    async def _watch(self) -> None:
-        wait = LOOK
-        while True:
-            self._look.clear()
-            number = self._number
-            try:
-                await self._bring(number)
-            except SourceGone as problem:
-                wait = min(2 * wait, LONGEST_WAIT)
-                self._say(f"The server is gone: {text(problem)}. It is tried again.")
-            except Refused as problem:
-                wait = LOOK
-                self._say(text(problem))
-            else:
-                if wait != LOOK:
-                    self._say("The server is back.")
-                wait = LOOK
-            if number == self._number:
-                self._show()
-            try:
-                async with asyncio.timeout(wait):
-                    await self._look.wait()
-            except TimeoutError:
-                pass
-
-    async def _bring(self, number: int) -> None:
-        """Bring what is to be shown; raises what a `Source` does."""
-        overview, rows = await asyncio.gather(
-            self._source.overview(), self._source.rows(VIEWS[number].kind)
-        )
-        self._overview = overview
-        if number == self._number:
-            self._rows = rows
-        now = asyncio.get_running_loop().time()
-        if now >= self._series_due:
-            self._series = await self._source.series()
-            self._series_due = now + LOOK_AT_SERIES
 
     # -- showing
 
@@ -160,68 +109,16 @@ class Top(App[None]):
 
     def _show(self) -> None:
         with suppress(NoMatches, ScreenStackError):  # as above
-            self._show_all()
-
-    def _show_all(self) -> None:
-        main = self.screen_stack[0]
-        width = self.size.width
-        if self._overview is not None:
-            main.query_one("#head", Static).update(Text(headline(self._overview)[:width]))
-        if self._series is not None:
-            main.query_one("#lines", Static).update(Text(sparklines(self._series, width)))
-        main.query_one("#views", Static).update(self._titles())
-        self._table = table_of(self.view, self._rows, self.choice)
-        self._fill(main.query_one(DataTable))
-
-    def _titles(self) -> Text:
-        found = Text()
-        words = [f"/{self.choice.filter}"] if self.choice.filter else []
-        if self._table.left_out:
-            words.append(f"{self._table.left_out} more")
-        needed = sum(len(view.title) + 3 for view in VIEWS) + len(" ".join(words))
-        narrow = needed > self.size.width
-        for number, view in enumerate(VIEWS):
-            here = number == self._number
-            name = view.title if here or not narrow else ""
-            found.append(f"{number + 1} {name}".rstrip(), "reverse" if here else "")
-            found.append(" ")
-        return found.append(" ".join(words), "bold")
-
-    def _fill(self, table: DataTable[Text]) -> None:
-        """Show the rows, with the cursor on the row where it was."""
-        selected = self._selected_key(table)
-        heads = []
-        for number, column in enumerate(self.view.columns):
-            mark = ("▲" if self.choice.turned else "▼") if number == self.choice.column else ""
-            heads.append(column.title + mark)
-        x, y = table.scroll_x, table.scroll_y
-        table.clear(columns=True)
-        for head in heads:
-            table.add_column(Text(head))
-        for cells in self._table.cells:
-            table.add_row(
-                *(
-                    Text(cell, justify="right" if column.right else "left", no_wrap=True)
-                    for column, cell in zip(self.view.columns, cells, strict=True)
-                )
-            )
-        self._keys = [self.view.key_of(each) for each in self._table.rows]
-        if self._filled != self._number:
-            self._filled = self._number
-            table.scroll_to(0, 0, animate=False)
-            return
-        row = table.cursor_row
-        if selected is not None and selected in self._keys:
-            row = self._keys.index(selected)
-        table.move_cursor(row=row, scroll=False)
-        table.scroll_to(x, y, animate=False)
-
-    def _selected_key(self, table: DataTable[Text]) -> tuple[object, ...] | None:
-        return self._keys[table.cursor_row] if table.cursor_row < len(self._keys) else None
-
-    def _selected(self) -> Struct | None:
-        row = self.query_one(DataTable).cursor_row
-        return self._table.rows[row] if 0 <= row < len(self._table.rows) else None
+            main, seen, width = self.screen_stack[0], self._looker, self.size.width
+            if seen.overview is not None:
+                main.query_one("#head", Static).update(Text(headline(seen.overview)[:width]))
+            if seen.series is not None:
+                main.query_one("#lines", Static).update(Text(sparklines(seen.series, width)))
+            view, choice = self.view, self.choice
+            table = table_of(view, seen.rows, choice)
+            line = [Text(*each) for each in titles(view, choice, table.left_out, width)]
+            main.query_one("#views", Static).update(Text(" ").join(line))
+            main.query_one(RowTable).show(view, table, choice)
 
     # -- keys
 
@@ -237,12 +134,10 @@ class Top(App[None]):
         """Look at another view."""
         if number != self._number:
             self._number = number
-            self._rows = []
-            self._keys = []
+            self._looker.look_at(VIEWS[number].kind)
             self._say("")
             self._show()
             self.refresh_bindings()
-            self._look.set()
 
     def action_turn(self, step: int) -> None:
         """Look at the view beside this one."""
@@ -273,7 +168,7 @@ class Top(App[None]):
     def on_input_submitted(self) -> None:
         """Keep the filter."""
         self.query_one("#filter", Input).styles.display = "none"
-        self.query_one(DataTable).focus()
+        self.query_one(RowTable).focus()
 
     def action_no_filter(self) -> None:
         """Show all rows again."""
@@ -283,46 +178,47 @@ class Top(App[None]):
 
     def action_output(self) -> None:
         """Follow the output of the task under the cursor."""
-        row = self._selected()
+        row = self.query_one(RowTable).selected
         if isinstance(row, TaskRow):
             self.push_screen(Output(self._source, row.console, row.number, row.command))
 
     def action_kill(self) -> None:
         """Kill the task under the cursor, if the user means it."""
-        row = self._selected()
+        row = self.query_one(RowTable).selected
         if isinstance(row, TaskRow):
             what = f"task {row.number} of {text(row.console)}: {text(row.command)}"
-            self._ask(f"Kill {what}?", f"killed {what}", row)
+            kill = partial(self._source.kill_task, row.console, row.number)
+            self._ask(f"Kill {what}?", f"killed {what}", kill)
 
     def action_close(self) -> None:
         """Close the connection under the cursor, if the user means it."""
-        row = self._selected()
+        row = self.query_one(RowTable).selected
         if isinstance(row, ConnectionRow):
             what = f"connection {row.number} of {text(row.user or 'nobody')} at {text(row.peer)}"
-            self._ask(f"Close {what}?", f"closed {what}", row)
+            close = partial(self._source.close_connection, row.number)
+            self._ask(f"Close {what}?", f"closed {what}", close)
 
-    def _ask(self, question: str, done: str, row: TaskRow | ConnectionRow) -> None:
-        if self._overview is not None and not self._overview.can_write:
+    def _ask(self, question: str, done: str, act: Callable[[], Awaitable[bool]]) -> None:
+        """Do something if the user says yes, and tell what came of it."""
+        overview = self._looker.overview
+        if overview is not None and not overview.can_write:
             self._say("Nothing can be changed: the server was started without --admin-write.")
             return
 
+        async def do() -> None:
+            try:
+                there = await act()
+            except (SourceGone, Refused) as problem:
+                self._say(f"It was not done: {text(problem)}")
+                return
+            self._say(f"{done}." if there else "It had ended already.")
+            self._looker.look()
+
         def answered(yes: bool | None) -> None:
             if yes:
-                self.run_worker(self._act(done, row))
+                self.run_worker(do())
 
         self.push_screen(Question(question), answered)
-
-    async def _act(self, done: str, row: TaskRow | ConnectionRow) -> None:
-        try:
-            if isinstance(row, TaskRow):
-                there = await self._source.kill_task(row.console, row.number)
-            else:
-                there = await self._source.close_connection(row.number)
-        except (SourceGone, Refused) as problem:
-            self._say(f"It was not done: {text(problem)}")
-            return
-        self._say(f"{done}." if there else "It had ended already.")
-        self._look.set()
 
 
 async def run_app(source: Source) -> None:

@@ -84,8 +84,8 @@ class Output(ModalScreen[None]):
         self.query_one(RichLog).scroll_end(animate=False)
 
     def _tell(self, state: str) -> None:
-        if self.is_attached:
-            self.query_one("#title", Static).update(Text(f"{self._what}  {state}".rstrip()))
+        for title in self.query("#title").results(Static):  # none any more, if it is left
+            title.update(Text(f"{self._what}  {state}".rstrip()))
 
     async def _follow(self) -> None:
         following = 0
@@ -99,9 +99,9 @@ class Output(ModalScreen[None]):
                 self._tell(f"[the server is gone: {text(problem)}]")
                 await asyncio.sleep(2)
                 continue
-            if not self.is_attached:  # it was left meanwhile
+            log = next(iter(self.query(RichLog)), None)
+            if log is None:  # it was left meanwhile: its widgets go before it does
                 return
-            log = self.query_one(RichLog)
             if output.first > following and output.lines:
                 log.write(Text(f"... {output.first - following} lines are not kept any more ..."))
             for line in output.lines:

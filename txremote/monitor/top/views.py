@@ -335,6 +335,28 @@ def _rank(value: Any) -> tuple[int, Any]:
     return (1, value) if isinstance(value, int | float) else (2, str(value).casefold())
 
 
+def titles(view: View, choice: Choice, left_out: int, width: int) -> list[tuple[str, str]]:
+    """
+    Return the titles of all views in a line of some width, each with how it stands out.
+
+    Args:
+        view: The view that is looked at; where the line is too short only this one has its name.
+        choice: How it is looked at: its filter comes last.
+        left_out: How many rows there are beside those that are shown.
+    """
+    words = [f"/{choice.filter}"] if choice.filter else []
+    if left_out:
+        words.append(f"{left_out} more")
+    told = " ".join(words)
+    narrow = sum(len(each.title) + 3 for each in VIEWS) + len(told) > width
+    found = []
+    for number, each in enumerate(VIEWS, 1):
+        here = each.kind == view.kind
+        name = each.title if here or not narrow else ""
+        found.append((f"{number} {name}".rstrip(), "reverse" if here else ""))
+    return [*found, (told, "bold")]
+
+
 def headline(overview: Overview) -> str:
     """Return a process as a whole, in a line; what matters most comes first."""
     each = overview
