@@ -20,7 +20,7 @@ from tests.peer.pairs import (
 )
 from tests.peer.slow_service import slow_pair
 from txremote import RemoteReference, Service, exposed
-from txremote.errors import ConnectionLost, GenericException
+from txremote.errors import ConnectionLost, GenericException, NotSendable
 from txremote.peer.awaiting import awaited
 from txremote.refs.sharing import Unshared
 from txremote.testing import connected_pair
@@ -82,6 +82,40 @@ def test_cancelling_a_list_of_deferreds_cancels_what_is_in_it() -> None:
     call.cancel()
     pair.pump()
     assert pair.server.service.cancelled == ["deferred"]
+
+
+class Failing(Service):
+    """Gives what has failed in every way of Twisted's, and what has not come."""
+
+    @exposed
+    def plainly(self) -> Any:
+        return Failure(LookupError("no such"))
+
+    @exposed
+    async def later(self) -> Any:
+        return Failure(LookupError("no such"))
+
+    @exposed
+    def chained(self) -> Any:
+        return succeed(None).addCallback(lambda _result: Failure(LookupError("no such")))
+
+    @exposed
+    def within(self) -> Any:
+        return (1, succeed(2))
+
+
+@pytest.mark.parametrize("name", ["plainly", "later", "chained"])
+def test_a_failure_that_a_method_returns_fails_the_call(name: str) -> None:
+    """As with maybeDeferred."""
+    pair = connected_pair(server_root=Failing())
+    with logged(), pytest.raises(LookupError, match="no such"):
+        pair.result(getattr(pair.client.root, name)())
+
+
+def test_a_deferred_within_a_result_is_refused() -> None:
+    pair = connected_pair(server_root=Failing())
+    with logged(), pytest.raises(NotSendable, match="a Deferred is not its result: await it first"):
+        pair.result(pair.client.root.within())
 
 
 def test_an_asyncio_future_is_waited_for() -> None:

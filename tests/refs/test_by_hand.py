@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from txremote import NotSendable, Record, Service, exposed, fetch, value
+from txremote import NotSendable, Record, Service, exposed, fetch, len_remote, value
 from txremote.refs.by_hand import fetch_here
 from txremote.refs.reference import RemoteReference
 from txremote.testing import Pair, connected_pair
@@ -42,6 +42,14 @@ class Shop(Service):
 
     exposed_stock = {"tea": [1, 2]}  # it is read
     exposed_mixed = [1, object()]
+
+    @exposed
+    def again(self) -> Any:
+        return self.exposed_stock
+
+    @exposed
+    def fails(self) -> Any:
+        raise LookupError("no stock")
 
     @exposed
     def itself(self) -> Any:
@@ -101,6 +109,16 @@ def test_a_reference_or_a_path_is_fetched(pair: Pair) -> None:
     assert pair.result(fetch(5)) == 5
     with pytest.raises(TypeError, match="no value, and has no copy"):
         pair.result(fetch(root.itself))
+
+
+def test_what_a_call_gives_is_fetched_and_stays_the_calls(pair: Pair) -> None:
+    root = pair.client.root
+    call = root.again()
+    assert pair.result(fetch(call)) == {"tea": [1, 2]}
+    assert pair.result(len_remote(call)) == 1
+    assert pair.result(fetch(pair.result(call))) == {"tea": [1, 2]}
+    with pytest.raises(LookupError, match="no stock"):
+        pair.result(fetch(root.fails()))
 
 
 def test_a_peer_without_values_is_read_part_by_part(pair: Pair) -> None:

@@ -13,6 +13,7 @@ import types
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from txremote.gate.threaded import BlockingCall, ThreadedCall
 from txremote.peer.asyncio_steps import deferred_of
@@ -21,6 +22,7 @@ from txremote.peer.halfway import Halfway
 from txremote.peer.lasting import Lasting
 from txremote.peer.ports import ConnectionPort
 from txremote.refs.asyncresult import AsyncResult
+from txremote.refs.awaiting import failed
 from txremote.refs.outcome import Outcome, can_be_failure
 from txremote.refs.sharing import Unshared, follow, follow_future
 from txremote.wire.naming import class_module, class_name
@@ -39,6 +41,8 @@ async def _finished(awaitable: Any) -> Any:
         if can_be_failure(error):
             raise
         return Outcome(False, error)
+    if type(result) is Failure:
+        result.raiseException()
     return result if type(result) in PLAIN else Outcome(True, result)
 
 
@@ -49,6 +53,8 @@ def awaited(result: Any, connection: ConnectionPort) -> Any:
         return result
     if issubclass(kind, Deferred):  # somebody else may wait for it, too
         return result.result if _has_fired(result) else follow(result)
+    if kind is Failure:  # an error, as in any callback
+        return failed(result)
     if kind is types.CoroutineType:
         variables = connection.inbound.variables
         return deferred_of(_finished(result if variables is None else variables.kept(result)))

@@ -69,7 +69,13 @@ _NOT_VALUES: dict[type, str] = {
 
 
 class StillToCome(NotSendable):
-    """The result of a call is to be sent, and is still to come."""
+    """The result of a call is to be sent, and is still to come. Peers are told its base's name."""
+
+    __module__ = NotSendable.__module__
+    __qualname__ = NotSendable.__qualname__
+
+
+StillToCome.__name__ = NotSendable.__name__
 
 
 class Peer(Protocol):

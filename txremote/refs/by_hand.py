@@ -14,7 +14,8 @@ from txremote.refs.awaiting import awaitable, succeeded
 from txremote.refs.copying import copied
 from txremote.refs.netref import NetrefMethod, is_base_netref
 from txremote.refs.ports import Answer
-from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.refs.reference import CallResult, RemotePath, RemoteReference
+from txremote.refs.sharing import followed_call
 from txremote.refs.typed import TypedReference
 from txremote.wire.consts import FEATURE_VALUES, HANDLE_FETCH
 from txremote.wire.naming import class_name, with_article
@@ -55,8 +56,8 @@ def fetch(ref: object) -> Answer:
     Copy a remote container, record or other value. In the reactor's thread.
 
     Args:
-        ref: A `RemoteReference`, or a path, which is read first. Any other object is
-            given back as it is.
+        ref: A `RemoteReference`, or a path or a call, whose result is copied. Any other object
+            is given back as it is.
 
     Returns:
         A Deferred of the copy: containers as they are, a `Record` for each object of a class,
@@ -73,6 +74,8 @@ def fetch(ref: object) -> Answer:
     if type(ref) is not RemoteReference:
         if is_base_netref(ref):
             raise TypeError("a netref is for code that may block: txremote.blocking.fetch(netref)")
+        if isinstance(ref, CallResult):
+            return followed_call(ref).addCallback(fetch)
         return succeeded(ref)
     owner = ref._connection
     if FEATURE_VALUES in owner.features:

@@ -16,10 +16,11 @@ from txremote.refs.awaiting import failed, succeeded
 from txremote.refs.ports import Answer
 from txremote.refs.reference import CallResult, LateReference, RemotePath, RemoteReference
 from txremote.refs.remote_signatures import parse_signature, told_signatures
+from txremote.refs.sharing import followed_call
 from txremote.refs.typed import TypedReference
 from txremote.wire import consts
 
-Target = RemoteReference | RemotePath | TypedReference[Any]
+Target = RemoteReference | RemotePath | CallResult | TypedReference[Any]
 
 
 def _request(target: Target, local: Callable[..., object], handler: int, *args: object) -> Answer:
@@ -27,14 +28,16 @@ def _request(target: Target, local: Callable[..., object], handler: int, *args: 
         target = target._target
     if isinstance(target, RemoteReference):
         return target._connection.request(handler, target, *args)
+
+    def go(value: object) -> object:
+        if isinstance(value, RemoteReference):
+            return value._connection.request(handler, value, *args)
+        return local(value, *args)
+
     if isinstance(target, RemotePath):
-
-        def go(value: object) -> object:
-            if isinstance(value, RemoteReference):
-                return value._connection.request(handler, value, *args)
-            return local(value, *args)
-
         return target._read().addCallback(go)
+    if isinstance(target, CallResult):
+        return followed_call(target).addCallback(go)
     raise TypeError(f"{type(target).__name__!r} is no remote reference")
 
 
@@ -43,7 +46,7 @@ def get_remote(target: Target, name: str) -> Answer:
     Read an attribute of a remote object.
 
     Args:
-        target: A `RemoteReference`, a path or a typed view.
+        target: A `RemoteReference`, a path, a call or a typed view.
         name: The attribute, of any spelling.
 
     Returns:
@@ -111,6 +114,8 @@ def signature_remote(target: Target) -> Deferred[Signature]:
     if isinstance(target, RemotePath):
         *names, name = target._names or ("__call__",)
         return _reached(target._base, tuple(names)).addCallback(_ask_signature, name)
+    if isinstance(target, CallResult):
+        return followed_call(target).addCallback(_ask_signature, "__call__")
     if isinstance(target, RemoteReference):
         return _ask_signature(target, "__call__")
     raise TypeError(f"{type(target).__name__!r} is no remote reference")

@@ -23,7 +23,9 @@ from weakref import WeakKeyDictionary, ref
 from twisted.internet.defer import CancelledError, DebugInfo, Deferred
 from twisted.python.failure import Failure
 
+from txremote.refs.awaiting import awaitable
 from txremote.refs.ports import Answer
+from txremote.refs.reference import CallResult
 
 T = TypeVar("T")
 
@@ -121,6 +123,12 @@ def follow(deferred: Answer) -> Answer:
     if type(state) is not _Followed:
         state = deferred._debugInfo = _Followed(state)
     return Follower(deferred, state)
+
+
+def followed_call(call: CallResult) -> Answer:
+    """Return a new Deferred with the result of a call. Raises WrongThread in another thread."""
+    call._check_thread()
+    return awaitable(follow(call), call._guard)
 
 
 def follow_future(future: asyncio.Future[Any]) -> Answer:
