@@ -5,6 +5,7 @@ Not a test file. A `Program` is any command whose output a test waits for; `twis
 starts the daemon as a user does and waits until it tells its port.
 """
 
+import os
 import random
 import re
 import socket
@@ -23,6 +24,27 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 30
 
 SERVES = re.compile(r"txremote serves on (\S+):(\d+) ")
+
+
+def run_for_nobody(*words: str, typed: str = "") -> tuple[int, str]:
+    """Run a command whose output nobody reads, as behind ``head``; return (status, errors)."""
+    reading, output = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            words,
+            input=typed,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            timeout=PATIENCE,
+            check=False,
+        )
+    finally:
+        os.close(output)
+    return done.returncode, done.stderr
 
 
 def script(name: str) -> str:

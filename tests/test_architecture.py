@@ -28,7 +28,7 @@ TESTS = Path(__file__).parent
 ROOMS = [
     {"importing"},
     {"errors", "interfaces", "pool_interfaces"},
-    {"levels"},
+    {"levels", "printing"},
     {"wire"},
     {"values"},
     {"config", "servername", "versions"},

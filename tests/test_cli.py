@@ -8,7 +8,7 @@ from docutils import nodes
 
 import txremote
 from tests.document_runner import doctree
-from tests.processes import ROOT, Twistd, free_port, run, script
+from tests.processes import ROOT, Twistd, free_port, run, run_for_nobody, script
 from txremote.cli import GROUPS, command, commands, main
 
 
@@ -114,3 +114,25 @@ def test_exit_statuses_are_those_of_the_reference(words, status, statuses, serve
     assert str(ended) == status
     assert statuses[name][status]
     assert err.count("\n") == (status != "0"), err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("", "--version", "call --help", "completion bash"),
+        *("stubs txremote.demo.DemoService", "check CONFIG", "call SERVER add 2 3"),
+    ],
+)
+def test_a_reader_that_has_gone_is_no_error(words, server, tmp_path):
+    """As ``head`` goes: there is no traceback, and nothing is complained of."""
+    config = tmp_path / "site.toml"
+    config.write_text('[[server]]\nservice = "txremote.demo.DemoService"\nlisten = "unix:x"\n')
+    places = {"SERVER": server, "CONFIG": str(config)}
+    typed = [places.get(word, word) for word in words.split()]
+    assert run_for_nobody(script("txremote"), *typed) == (0, "")
+
+
+def test_output_that_is_not_taken_otherwise_is_an_error():
+    """A full disk, in the command that knows least of it."""
+    status, _out, err = run("bash", "-c", f"{script('txremote')} completion bash >/dev/full")
+    assert (status, err) == (1, "txremote: cannot print what has come: No space left on device\n")

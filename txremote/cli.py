@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Final
 
-from txremote.commands.command import DONE, Command
+from txremote.commands.command import DONE, FAILED, Command, complain
+from txremote.printing import NotPrinted, print_nothing_more, put
 
 #: The commands by what they are for, each with its file. A new one is a word here.
 GROUPS: Final[dict[str, dict[str, str]]] = {
@@ -95,13 +96,30 @@ class _Version(argparse.Action):
     """Prints the versions, which are looked up for that alone."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_rest: object) -> None:
-        sys.stdout.write(f"{import_module('txremote.versions').version_line()}\n")
+        put(f"{import_module('txremote.versions').version_line()}\n")
         parser.exit()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command, of the process's own words if there are no others; return its exit status."""
-    words = sys.argv[1:] if argv is None else argv
+    """
+    Run a command, of the process's own words if there are no others; return its exit status.
+
+    It is 0 where the reader of the output has gone: it has seen what it wanted.
+    """
+    try:
+        try:
+            return _run(sys.argv[1:] if argv is None else argv)
+        finally:
+            put()
+    except NotPrinted as problem:
+        if not problem.seen_enough:
+            complain(str(problem))
+        return DONE if problem.seen_enough else FAILED
+    finally:
+        print_nothing_more()
+
+
+def _run(words: Sequence[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # what a server says may not be of its encoding
         sys.stdout.reconfigure(errors="backslashreplace")
     # What is imported is no garbage, and to look for some takes a tenth of the time.
@@ -114,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             gc.enable()
     options = made.parse_args(words)
     if options.command is None:
-        sys.stdout.write(f"{ABOUT}\n\n{_overview()}\n\n{_LAST}\n")
+        put(f"{ABOUT}\n\n{_overview()}\n\n{_LAST}\n")
         return DONE
     status: int = options.run(options)
     return status

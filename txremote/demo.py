@@ -28,6 +28,7 @@ import txremote
 from txremote import Topic, exposed, offloaded
 from txremote.commands.command import DONE, FAILED, INTERRUPTED
 from txremote.commands.running import run_in_reactor
+from txremote.printing import put
 from txremote.work import pool_from_string
 from txremote.work.childprocess import how_it_ended
 
@@ -308,6 +309,7 @@ async def _shown(reactor: IReactorCore) -> int:
     except CancelledError:  # Ctrl-C
         return INTERRUPTED
     except Exception:  # of any kind: a step's, or twistd's
+        put()  # or that nobody reads what is printed, which this raises
         traceback.print_exc()
         return FAILED
     return DONE

@@ -10,7 +10,7 @@ import pytest
 
 from tests.console.clients import OnTerminal, txremote
 from tests.interop.peer_processes import TWISTD, Program as Server
-from tests.processes import Program, Twistd, run
+from tests.processes import Program, Twistd, run, run_for_nobody
 from txremote.console import remote
 
 TASKS = [sys.executable, "-m", "txremote", "tasks"]
@@ -75,6 +75,15 @@ def test_ctrl_c_detaches(endpoint):
         detached = program.wait_for(r"detached: task (\d+) goes on \(txremote tasks SERVER")
     _status, (shown,), _err = tasks(endpoint, "kill", detached[1])
     assert shown.endswith("KILLED>")
+
+
+@pytest.mark.parametrize("words", [["submit", "import_file file2", "-f"], ["list"], ["output"]])
+def test_a_reader_that_has_gone_is_no_error(endpoint, words):
+    """As ``head`` goes: following ends, and the task goes on."""
+    if "-f" not in words:
+        tasks(endpoint, "submit", "import_file file2")
+    assert run_for_nobody(*TASKS, endpoint, *words) == (0, "")
+    assert tasks(endpoint, "kill")[0] == 0
 
 
 def test_progress_bar(endpoint):

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.console.clients import PROMPT, OnTerminal, txremote
-from tests.processes import PATIENCE, ROOT, Program
+from tests.processes import PATIENCE, ROOT, Program, run_for_nobody
 
 CONSOLE = [sys.executable, "-m", "txremote", "console"]
 DESK = "tests.console.importers.Desk"
@@ -91,6 +91,14 @@ class TestOneCommand:
         assert (status, out) == (2, "")
         assert told in err
         assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "typed"), [(["drip"], ""), ([], "tick 3\n"), ([], "flood 10\nforever\n")]
+)
+def test_a_reader_that_has_gone_ends_it(words, typed):
+    """As ``head`` goes, also of a command that would go on for ever."""
+    assert run_for_nobody(*CONSOLE, DESK, *words, typed=typed) == (0, "")
 
 
 class TestPipe:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import os
 import signal
 import sys
 from collections.abc import Coroutine, Iterator
@@ -29,6 +28,7 @@ from txremote.commands.scripts import reach_in_script, scripts_know
 from txremote.errors import AsyncResultTimeout, ConnectionLost
 from txremote.not_reached import NotReached
 from txremote.peer.connection import Connection
+from txremote.printing import put
 from txremote.reaching import Server, add_server_options, server_of
 from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
@@ -76,8 +76,6 @@ def _run(options: argparse.Namespace) -> int:
         server = server_of(options)
         if scripts_know(server.name):
             return _tell(_call_in_script(server, call), options)
-    except NotPrinted as problem:
-        return _without_output(problem)
     except NotReached as problem:
         complain(str(problem))
         return NOT_MADE
@@ -156,8 +154,6 @@ async def _call_once(
         if outcome.stream is not None:
             outcome = await _print_items(outcome.stream)
         return _tell(outcome, options)
-    except NotPrinted as problem:
-        return _without_output(problem)
     except CancelledError:  # Ctrl-C
         return INTERRUPTED
 
@@ -170,40 +166,8 @@ def _tell(outcome: Outcome, options: argparse.Namespace) -> int:
         elif outcome.status != DONE:
             complain(outcome.text)
     if outcome.status == DONE and outcome.stream is None:
-        _print(outcome.text)
+        put(f"{outcome.text}\n")
     return outcome.status
-
-
-class NotPrinted(Exception):
-    """
-    Standard output has not taken a line.
-
-    Attributes:
-        seen_enough: Whether its reader, ``head`` say, has gone.
-    """
-
-    def __init__(self, problem: OSError) -> None:
-        super().__init__(f"cannot print what has come: {problem.strerror}")
-        self.seen_enough = isinstance(problem, BrokenPipeError)
-
-
-def _print(line: str) -> None:
-    if not sys.stdout:  # it is closed; as print() does
-        return
-    try:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-    except OSError as problem:
-        raise NotPrinted(problem) from None
-
-
-def _without_output(problem: NotPrinted) -> int:
-    """Return the exit status where standard output takes no more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it at the end
-    if problem.seen_enough:
-        return DONE
-    complain(str(problem))
-    return FAILED
 
 
 async def _outcome(connection: Connection, call: Call) -> Outcome:
@@ -235,7 +199,7 @@ async def _print_items(stream: RemoteReference) -> Outcome:
             raise
         except Exception as problem:
             return _ended_by(problem)
-        _print(line)
+        put(f"{line}\n")
 
 
 def _ended_by(problem: Exception) -> Outcome:

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, NamedTuple
 
+from txremote.printing import NotPrinted, put
 from txremote.wire.naming import printable
 
 #: Exit statuses: it is done; the answer is no, or an error; it could not be tried; Ctrl-C.
@@ -40,14 +41,5 @@ class Command(NamedTuple):
 
 def complain(sentence: str) -> None:
     """Tell the user what is wrong, on standard error; a server may have said a part of it."""
-    sys.stderr.write(f"txremote: {printable(sentence)}\n")
-
-
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines on standard output, until its reader, ``head`` say, has seen enough."""
-    try:
-        sys.stdout.writelines(f"{line}\n" for line in lines)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes it once more at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(NotPrinted):  # nobody reads it: the status says it all the same
+        put(f"txremote: {printable(sentence)}\n", sys.stderr)

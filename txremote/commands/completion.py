@@ -7,10 +7,10 @@ the options makes: see `txremote.cli`.
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 from txremote.commands.command import DONE, NOT_MADE, Command, complain
+from txremote.printing import put
 
 _SHELLS = ("bash", "zsh", "fish")
 
@@ -27,7 +27,7 @@ def _run(options: Namespace) -> int:
         return NOT_MADE
     parser = options.parser()
     _complete_files(parser, shtab.FILE)
-    sys.stdout.write(f"{shtab.complete(parser, options.shell).rstrip()}\n")
+    put(f"{shtab.complete(parser, options.shell).rstrip()}\n")
     return DONE
 
 

@@ -25,11 +25,11 @@ from txremote.commands.command import (
     NOT_MADE,
     Command,
     complain,
-    print_lines,
 )
 from txremote.commands.running import reach
 from txremote.monitor.address import AdminAddress, admin_address
 from txremote.not_reached import NotReached
+from txremote.printing import put, put_lines
 from txremote.reaching import Server, add_server_options, server_of
 from txremote.wire.naming import one_line
 
@@ -93,7 +93,7 @@ def _run_log_level(options: Namespace) -> int:
     wanted = None if options.level == _SHOW else options.level
 
     async def work(_source: Source) -> None:
-        sys.stdout.write(f"{one_line(await made[0].log_level(wanted))}\n")
+        put(f"{one_line(await made[0].log_level(wanted))}\n")
 
     return _run(make, work)
 
@@ -127,7 +127,7 @@ def _print_once(wanted: str) -> Show:
 
     async def show(source: Source) -> None:
         width = os.get_terminal_size().columns if sys.stdout.isatty() else None
-        print_lines(await tables_once(source, width, wanted))
+        put_lines(await tables_once(source, width, wanted))
 
     return show
 

@@ -23,10 +23,10 @@ from txremote.commands.command import (
     NOT_MADE,
     Command,
     complain,
-    print_lines,
 )
 from txremote.commands.running import run_in_reactor
 from txremote.errors import RegistryRefused, RegistryUnreachable
+from txremote.printing import put_lines
 from txremote.registry.choosing import registry_from
 from txremote.registry.entries import LEASE, EntryLimits
 from txremote.registry.messages import REGISTRY_PORT
@@ -133,7 +133,7 @@ def _run_find(options: Namespace) -> int:
             return NOT_MADE
         finally:
             await registry.close()
-        print_lines(found)
+        put_lines(found)
         if not found and options.name is not None:
             complain(f"nobody serves {options.name!r}, as far as the registry knows")
             return FAILED

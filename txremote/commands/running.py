@@ -21,6 +21,7 @@ from txremote.net.connect import connect
 from txremote.net.tls import client_from_string, unchecked_client
 from txremote.not_reached import NotReached
 from txremote.peer.connection import Connection
+from txremote.printing import NotPrinted
 from txremote.reaching import Server, check_logs_in, login_failed, not_connected, server_of
 from txremote.refs.clock import EventLoop, Reactor, steady
 from txremote.refs.reference import RemoteReference
@@ -55,9 +56,10 @@ def run_with_server(options: Namespace, work: Work) -> int:
 def run_in_reactor(main: Callable[[IReactorCore], Coroutine[Deferred[object], object, int]]) -> int:
     """Run a coroutine in the reactor; SIGINT and SIGTERM cancel it. Return its exit status."""
     status = NOT_MADE
+    unprinted: NotPrinted | None = None
 
     async def run(reactor: IReactorCore) -> None:
-        nonlocal status
+        nonlocal status, unprinted
         running = Deferred.fromCoroutine(main(reactor))
         ended: Deferred[None] = Deferred()
 
@@ -68,6 +70,8 @@ def run_in_reactor(main: Callable[[IReactorCore], Coroutine[Deferred[object], ob
         reactor.addSystemEventTrigger("before", "shutdown", stop)
         try:
             status = await running
+        except NotPrinted as problem:
+            unprinted = problem
         finally:
             ended.callback(None)
 
@@ -76,6 +80,8 @@ def run_in_reactor(main: Callable[[IReactorCore], Coroutine[Deferred[object], ob
     except SystemExit as finished:
         if finished.code:
             return NOT_MADE
+    if unprinted is not None:
+        raise unprinted
     return status
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from contextlib import suppress
 from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
@@ -19,6 +20,7 @@ from twisted.internet.interfaces import IReactorCore
 
 from txremote.errors import ConnectionLost
 from txremote.peer.connection import Connection
+from txremote.printing import NotPrinted, put, put_lines
 from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
 from txremote.tasks.states import ABORTED, FINAL, FINISHED
@@ -56,10 +58,10 @@ class Bar:
         """Print lines, and redraw the bar beneath them."""
         text = "".join(f"{self._prefix}{line}\n" for line in lines)
         if text and self._make is not None:
-            self._make.write(text, file=self._out, end="")  # clears the bars, and redraws them
-        else:
-            self._out.write(text)
-        self._out.flush()
+            with suppress(OSError):  # which put() tells
+                self._make.write(text, file=self._out, end="")  # clears the bars, and redraws them
+            text = ""
+        put(text, self._out)
         if progress is not None and self._make is not None:
             self._draw(self._make, *progress)
 
@@ -101,8 +103,7 @@ def _complain(sentence: str) -> None:
 
 async def _show(task: Any) -> None:
     """Print a task's words and state."""
-    sys.stdout.write(f"{printable(await repr_remote(task))}\n")
-    sys.stdout.flush()
+    put(f"{printable(await repr_remote(task))}\n")
 
 
 async def run(reactor: IReactorCore, connection: Connection, options: Namespace) -> int:
@@ -123,6 +124,8 @@ async def run(reactor: IReactorCore, connection: Connection, options: Namespace)
     except AttributeError:
         _complain(f"what {server} serves is no TaskService: it has no {options.action}")
         return NOT_ASKED
+    except NotPrinted:
+        raise
     except Exception as problem:  # the server's, of any kind
         _complain(without_remote_traceback(problem))
         return NOT_ASKED
@@ -147,7 +150,7 @@ async def _ask(root: Any, options: Namespace) -> list[Any]:
         for task in found:
             await _show(task)
             if not options.follow:
-                sys.stdout.writelines(f"{text}\n" for text in await task.output())
+                put_lines(await task.output())
         return found if options.follow else []
     return []
 
@@ -159,8 +162,7 @@ async def _list(root: Any, status: str | None) -> None:
         rows = await root.rows(status)
     except AttributeError:  # a server of 0.1
         rows = [await repr_remote(task) for task in await root.list(status)]
-    sys.stdout.writelines(f"{printable(text)}\n" for text in rows)
-    sys.stdout.flush()
+    put_lines(printable(text) for text in rows)
 
 
 async def _follow_all(connection: Connection, tasks: list[Any]) -> int:
@@ -197,7 +199,11 @@ async def _follow(connection: Connection, task: Any, position: int | None) -> in
     ended: Deferred[str] = Deferred()
 
     def on_news(lines: tuple[str, ...], status: str, progress: Figures | None) -> None:
-        bar.show(lines, progress)
+        try:
+            bar.show(lines, progress)
+        except NotPrinted as problem:  # it would be the server's
+            if not ended.called:
+                ended.errback(problem)
         if status in FINAL and not ended.called:
             ended.callback(status)
 

@@ -37,6 +37,7 @@ from txremote.console.history import use_readline
 from txremote.console.session import Session
 from txremote.console.tasks import TaskManager
 from txremote.errors import ContainerError
+from txremote.printing import NotPrinted, put, put_lines
 from txremote.refs.clock import steady
 from txremote.tasks.states import FINISHED
 from txremote.tasks.task import Task
@@ -96,9 +97,13 @@ class Terminal:
         self._dialogue.start()
 
     def write(self, text: str) -> None:
-        """Show some text."""
-        self._out.write(text)
-        self._out.flush()
+        """Show some text, or end it: nobody reads that any more."""
+        try:
+            put(text, self._out)
+        except NotPrinted as problem:
+            self._ahead.stop()
+            if not self.left.called:
+                self.left.errback(problem)
 
     def prompt(self, text: str) -> None:
         """Read a line, unless one was typed ahead."""
@@ -225,8 +230,7 @@ async def run_lines(
             if status != DONE or task.wants_exit:
                 return status
         else:
-            out.write(f"{task!r}\n")
-            out.flush()
+            put(f"{task!r}\n", out)
             background.append(task)
     for task in background:
         await task.when_done()
@@ -239,13 +243,25 @@ async def run_lines(
 async def _shown(task: Task, out: TextIO) -> int:
     """Print a task's output until it ends, and its error; return the exit status."""
 
+    unprinted: list[NotPrinted] = []
+    ended = task.when_done()
+
     def show(_task: object, lines: list[str]) -> None:
-        out.writelines(f"{line}\n" for line in lines)
-        out.flush()
+        try:
+            put_lines(lines, out)
+        except NotPrinted as problem:
+            unprinted.append(problem)
+            ended.cancel()
 
     show(task, task.output.lines())
     task.listen(output=show)
-    await task.when_done()
+    try:
+        await ended
+    except CancelledError:
+        if not unprinted:
+            raise
+    if unprinted:
+        raise unprinted[0]
     if task.error:
         _complain(task.error)
     return DONE if task.status == FINISHED else FAILED

@@ -8,10 +8,9 @@ ports are taken for a moment.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TextIO
+from collections.abc import Iterator
+from contextlib import suppress
 
 from twisted.internet.interfaces import IReactorCore
 
@@ -22,6 +21,7 @@ from txremote.daemon.configfile import read_plan
 from txremote.daemon.plan import LIMITS, SWITCHES, ListenerPlan
 from txremote.daemon.problems import PlanError
 from txremote.daemon.resolve import Resolved, resolve
+from txremote.printing import NotPrinted, put_lines
 from txremote.registry.urls import registry_url
 
 
@@ -30,19 +30,11 @@ def run_check(path: str, reactor: IReactorCore, *, try_ports: bool = True) -> in
     try:
         resolved = resolve(read_plan(path), reactor, starting=False, try_ports=try_ports)
     except PlanError as error:
-        _print(error.problems, sys.stderr)
+        with suppress(NotPrinted):  # the status says it all the same
+            put_lines(error.problems, sys.stderr)
         return 1
-    _print(_described(resolved), sys.stdout)
+    put_lines(_described(resolved))
     return 0
-
-
-def _print(lines: Iterable[str], file: TextIO) -> None:
-    try:
-        file.writelines(f"{line}\n" for line in lines)
-        file.flush()
-    except BrokenPipeError:  # its reader, head say, has seen enough
-        # Python flushes it once more at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
 
 
 def _described(resolved: Resolved) -> Iterator[str]:

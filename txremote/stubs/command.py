@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from txremote.importing import import_longest
+from txremote.printing import put
 from txremote.stubs.flavours import FLAVOURS
 from txremote.stubs.module import module_text
 
@@ -30,7 +31,7 @@ def run_stubs(path: str, flavour: str, output: str | None) -> int:
         chosen = [each for each in FLAVOURS if flavour in (each.name, "all")]
         text = module_text(declaration, path, chosen, _complain)
         if output is None:
-            sys.stdout.write(text)
+            put(text)
         else:
             Path(output).write_text(text, "utf-8")
     except (ImportError, LookupError, AttributeError, TypeError, OSError) as problem:
