@@ -23,6 +23,7 @@ class End:
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.closed = False
         self.read: list[bytes] = []
         self.writes = 0
         self.lost: list[BaseException | None] = []
@@ -33,6 +34,12 @@ class End:
 
     def logPrefix(self) -> str:
         return "end"
+
+    def close(self) -> None:
+        """Close it once: its number may be another's from then on."""
+        if not self.closed:
+            self.closed = True
+            os.close(self.number)
 
     def doRead(self) -> Any:
         if self.serve is not None:
@@ -82,7 +89,7 @@ def test_what_can_be_read_and_written_is_told(new_loop: NewLoop) -> None:
             assert (writes.writes, len(b"".join(reads.read))) == (seen, seen)
             loop.addReader(reads)
             await until(lambda: reads.read[-1] == b"unread")
-            os.close(writes.number)
+            writes.close()
             await until(lambda: reads.lost)
             assert [type(why) for why in reads.lost] == [ConnectionDone]
             assert loop.removeAll() == []

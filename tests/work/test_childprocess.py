@@ -58,8 +58,8 @@ class TestTheStart:
             os.set_inheritable(open_here.fileno(), True)
             async with running_pool() as pool:
                 mine = await pool.submit(jobs.own_descriptors)
-                # its pipes, the memory for large values
-                assert len(mine) == 3 + 3 + 2, "\n".join(mine)
+                # its pipes, the memory for large values, both ends of the pipe of its signals
+                assert len(mine) == 3 + 3 + 2 + 2, "\n".join(mine)
                 assert await pool.submit(jobs.descriptors_of_a_program) == [0, 1, 2, 3]
 
 

@@ -4,6 +4,7 @@ Work somewhere else: pools, and `run_async`.
 ``arrowslices``  slices of Arrow's tables and arrays, without the rows that they do not show
 ``buffers``  large buffers, such as a numpy array's memory, kept out of a job's pickle
 ``child``  the main program of a worker process
+``child_end``  the end of a worker process, on its own side: with its parent, and by TERM
 ``childpeer``  a worker process as a txremote peer, once a job or result needs one
 ``childprocess``  a worker's process, as the operating system has it: its start, its end in words
 ``coming_up``  `ComingUp`: the way of a worker process to its first job

@@ -5,8 +5,8 @@ It reads from one pipe that it inherits and writes to another, first the plain m
 `txremote.work.plainphase`, for which it imports nothing of Twisted. When more is needed it becomes
 a txremote peer (`txremote.work.childpeer`). Jobs run one after the other in the main thread, each
 after its ticket was taken (`txremote.work.tickets`). It ends when its parent closes the pipe or is
-gone, and by TERM, which raises `Terminated` in the job, so that its ``finally`` runs. It leads a
-process group, so processes that its jobs start end with it, unless its parent is killed outright.
+gone, and by TERM (`txremote.work.child_end`). It leads a process group, so processes that its jobs
+start end with it, unless its parent is killed outright.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ import select
 import signal
 import sys
 import threading
-import time
 from collections.abc import Sequence
-from types import FrameType
 from typing import Protocol
 
 from txremote.work import plainphase
 from txremote.work.buffers import LEAST, Buffers
+from txremote.work.child_end import WHOLE, end_with
 from txremote.work.hidden import OwnPathFinder
 from txremote.work.plainjobs import (
     JobCall,
@@ -49,7 +48,6 @@ from txremote.work.records import RecordStream, RecordWriter, send_logs
 from txremote.work.sharedmemory import MOST_AHEAD, SharedMemory
 from txremote.work.tickets import take_ticket
 
-_RETRY = 0.005  # seconds
 _LOOK_AGAIN = 250  # milliseconds
 _OWN_THREADS = 2  # the main one, and the one that watches the parent
 _READ_SIZE = 1 << 16  # bytes
@@ -173,6 +171,9 @@ def _write(data: bytes) -> None:
             raise EOFError from None
 
 
+WHOLE.update((_read.__code__, _write.__code__))
+
+
 def _nothing() -> None:
     return None
 
@@ -231,7 +232,7 @@ class Child:
         from txremote.work.childpeer import PeerLink
 
         self._link = PeerLink(self._desk, self._plain.part_size)
-        _WHOLE.update(function.__code__ for function in self._link.whole)
+        WHOLE.update(function.__code__ for function in self._link.whole)
 
     def _run(self, job: ReceivedJob) -> None:
         if job.payload is None:
@@ -351,50 +352,6 @@ def _be_nice(steps: int) -> None:
             raise PermissionError(f"nice={steps} of the pool: {problem.strerror}") from None
 
 
-def _die_with_parent(parent: int) -> None:
-    """Have this process end when its parent does, whatever it is doing."""
-    if sys.platform == "linux":
-        import ctypes
-
-        set_death_signal = 1  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before that
-            os._exit(1)
-
-    def watch() -> None:
-        # a pipe's writing end is in error when nobody holds the other end
-        poll = select.poll()
-        poll.register(ANSWERS, 0)
-        poll.poll()
-        while os.getppid() == parent:  # it closes its files first of all
-            time.sleep(_RETRY)
-        os.killpg(0, signal.SIGKILL)
-
-    threading.Thread(target=watch, name="txremote parent watch", daemon=True).start()
-
-
-def _terminate(_number: int, frame: FrameType | None) -> None:
-    """Raise `Terminated` in the job, but not in the middle of a message: then a moment later."""
-    while frame is not None:
-        code = frame.f_code
-        if code in _WHOLE or code.co_filename.startswith(_STATE):
-            # The kernel's timer: a thread would mostly get to send a signal while this one waits in
-            # a system call, which is always in the middle of a message.
-            signal.signal(signal.SIGALRM, _terminate)
-            signal.setitimer(signal.ITIMER_REAL, _RETRY)
-            return
-        frame = frame.f_back
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # finally's own time
-    if signal.getsignal(signal.SIGALRM) is _terminate:
-        signal.signal(signal.SIGALRM, signal.SIG_IGN)
-    raise Terminated
-
-
-# The functions that must not be left half done. They wait for nothing but a full pipe.
-_WHOLE = {_read.__code__, _write.__code__}
-_STATE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "peer", "")
-
-
 def _open_streams() -> None:
     sys.stdout = RecordStream(WRITER, "stdout", 1)
     sys.stderr = RecordStream(WRITER, "stderr", 2)
@@ -405,8 +362,7 @@ def main() -> int:
     this_process.is_worker = True
     parent = int(sys.argv[1])
     os.setpgid(0, 0)
-    _die_with_parent(parent)
-    signal.signal(signal.SIGTERM, _terminate)
+    end_with(parent)
     for descriptor in (REQUESTS, ANSWERS, TICKETS, LARGE_JOBS, LARGE_RESULTS):
         os.set_inheritable(descriptor, False)  # not for what the jobs start
     _open_streams()
