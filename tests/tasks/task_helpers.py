@@ -12,11 +12,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from txremote.refs.clock import steady
-from txremote.tasks.kinds import NEXT_TURN
 from txremote.tasks.listeners import TaskListeners
 from txremote.tasks.ring import OutputRing
 from txremote.tasks.stepping import Call
 from txremote.tasks.task import Submission, Task
+from txremote.tasks.turns import NEXT_TURN
 
 #: Seconds that anything in these tests may take.
 DEADLINE = 20.0

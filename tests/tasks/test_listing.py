@@ -6,9 +6,9 @@ import pytest
 from twisted.internet.task import Clock
 
 from tests.tasks.task_helpers import arguments
-from txremote.tasks.kinds import SynTask, Turns
 from txremote.tasks.listing import ProgressLines, progress_text, row, row_of, time_text
 from txremote.tasks.stepping import Progress
+from txremote.tasks.turns import SynTask, Turns
 
 SHOWN = "<ThreadedTask 3 [import_file a] RUNNING>"
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from twisted.internet.task import Clock, deferLater
 
 from tests.tasks.task_helpers import arguments, turn
-from txremote.tasks.kinds import SynTask, Turns
 from txremote.tasks.stepping import Progress
+from txremote.tasks.turns import SynTask, Turns
 
 
 def figures(task: SynTask) -> list[float]:

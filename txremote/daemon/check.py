@@ -20,7 +20,7 @@ from txremote.daemon.advice import advice
 from txremote.daemon.configfile import read_plan
 from txremote.daemon.plan import LIMITS, SWITCHES, ListenerPlan
 from txremote.daemon.problems import PlanError
-from txremote.daemon.resolve import Resolved, resolve
+from txremote.daemon.resolve import Resolved, Server, resolve
 from txremote.printing import NotPrinted, put_lines
 from txremote.registry.urls import registry_url
 
@@ -39,25 +39,7 @@ def run_check(path: str, reactor: IReactorCore, *, try_ports: bool = True) -> in
 
 def _described(resolved: Resolved) -> Iterator[str]:
     for server in resolved.servers:
-        plan = server.plan
-        yield f"server: {plan.what}"
-        yield from _addresses(plan, server.addresses)
-        if opens_everything(server.served):
-            yield "  clients can do anything"
-        if plan.auth:
-            ways = ", ".join(each.partition(":")[0] for each in plan.auth)
-            yield f"  login: {ways}"
-        if server.operators:
-            yield f"  operators: {', '.join(server.operators)}"
-        if plan.register:
-            where = f" at {plan.advertise}" if plan.advertise else ""
-            yield f"  registered as: {', '.join(plan.register)}{where}"
-        for note in server.notes:
-            yield f"  {note}"
-        yield from _advice(plan, server.addresses)
-        for setting in (*SWITCHES, *LIMITS):
-            if setting.field in plan.switches:
-                yield f"  {setting.name}: {_shown(plan.switches[setting.field])}"
+        yield from _described_server(server)
     for console in resolved.consoles:
         yield f"console: {', '.join(console.service.containers)}"
         yield from _addresses(console.plan, console.addresses)
@@ -79,6 +61,28 @@ def _described(resolved: Resolved) -> Iterator[str]:
     if resolved.registry is not None:
         yield f"registry: {registry_url(resolved.plan.registry)}"
     yield f"drain: {resolved.plan.drain:g} s"
+
+
+def _described_server(server: Server) -> Iterator[str]:
+    plan = server.plan
+    yield f"server: {plan.what}"
+    yield from _addresses(plan, server.addresses)
+    if opens_everything(server.served):
+        yield "  clients can do anything"
+    if plan.auth:
+        ways = ", ".join(each.partition(":")[0] for each in plan.auth)
+        yield f"  login: {ways}"
+    if server.operators:
+        yield f"  operators: {', '.join(server.operators)}"
+    if plan.register:
+        where = f" at {plan.advertise}" if plan.advertise else ""
+        yield f"  registered as: {', '.join(plan.register)}{where}"
+    for note in server.notes:
+        yield f"  {note}"
+    yield from _advice(plan, server.addresses)
+    for setting in (*SWITCHES, *LIMITS):
+        if setting.field in plan.switches:
+            yield f"  {setting.name}: {_shown(plan.switches[setting.field])}"
 
 
 def _shown(value: object) -> str:

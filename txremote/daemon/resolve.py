@@ -195,13 +195,7 @@ class _Resolver:
             self.problems.note_mismatch(origin, "listen", f": {server.REFUSAL}")
         if not (containers and addresses):
             return None
-        manager = None
-        with self.problems.noting(origin, "tasks-db"):
-            if plan.tasks_db is not None:
-                store = TaskStore(plan.tasks_db, self._reactor)
-                if (other := self._tasks_dbs.setdefault(store.path, origin)) is not origin:
-                    raise ValueError(f"{other.table} keeps its tasks there: name another file")
-                manager = server.TaskManager(reactor=self._reactor, store=store)
+        manager = self._task_manager(plan, server)
         with self.problems.noting(origin, ""):
             service = server.ConsoleService(
                 *containers,
@@ -218,6 +212,17 @@ class _Resolver:
                 name="" if plan.name == "console" else plan.name,
             )
             return Console(plan, service, addresses, server.REFUSAL)
+        return None
+
+    def _task_manager(self, plan: ConsolePlan, server: Any) -> Any:
+        """Return the manager of a console's tasks with their file; None if it has no file."""
+        origin = plan.origin
+        with self.problems.noting(origin, "tasks-db"):
+            if plan.tasks_db is not None:
+                store = TaskStore(plan.tasks_db, self._reactor)
+                if (other := self._tasks_dbs.setdefault(store.path, origin)) is not origin:
+                    raise ValueError(f"{other.table} keeps its tasks there: name another file")
+                return server.TaskManager(reactor=self._reactor, store=store)
         return None
 
     def server(self, plan: ServerPlan, consoles: list[Console]) -> Server | None:

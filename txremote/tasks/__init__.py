@@ -1,7 +1,9 @@
 """
 Background tasks, as plac has them: commands that run while their user goes on.
 
-``task`` is one of them, ``kinds`` and ``mptask`` run it, ``keeper`` has those of a program.
+``task`` is one of them; ``turns``, ``threaded`` and ``mptask`` run it; ``keeper`` has those of a
+program.
+
 ``capture``  the prints of a command, taken out of `sys.stdout` for the task that runs it
 ``commandjob``  a command in a process of a pool: the child's side of `txremote.tasks.mptask`
 ``listeners``  the listeners to one task, or to all tasks of a keeper

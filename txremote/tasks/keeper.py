@@ -22,7 +22,6 @@ from txremote.levels import Logger
 from txremote.refs.awaiting import AwaitableDeferred
 from txremote.refs.clock import steady
 from txremote.tasks import task_log
-from txremote.tasks.kinds import AsynTask, Errands, SynTask, ThreadedTask, Turns
 from txremote.tasks.listeners import Listener, TaskListeners
 from txremote.tasks.mptask import MPTask, check_pool
 from txremote.tasks.ring import OutputRing
@@ -30,6 +29,8 @@ from txremote.tasks.states import SUBMITTED
 from txremote.tasks.stepping import Call, Progress
 from txremote.tasks.store import TaskStore
 from txremote.tasks.task import Submission, Task
+from txremote.tasks.threaded import Errands, ThreadedTask
+from txremote.tasks.turns import AsynTask, SynTask, Turns
 from txremote.work.loops import loop_here
 from txremote.work.pool import PoolService
 from txremote.work.spec import pool_from_string

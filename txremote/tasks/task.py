@@ -1,9 +1,10 @@
 """
 `Task`: a command that runs, or ran: its state, its output, its end.
 
-The subclasses in `txremote.tasks.kinds` and `txremote.tasks.mptask` run the command. All here is
-for the reactor's thread. The names that programs written for plac read mean what they mean there,
-except that nothing blocks: a result that is not there yet raises `WouldBlockReactor`.
+Subclasses run the command: in `txremote.tasks.turns`, `txremote.tasks.threaded` and
+`txremote.tasks.mptask`. All here is for the reactor's thread. The names that programs written for
+plac read mean what they mean there, except that nothing blocks: a result that is not there yet
+raises `WouldBlockReactor`.
 """
 
 from __future__ import annotations

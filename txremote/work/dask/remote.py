@@ -8,8 +8,9 @@ pool that the job has begun. A short result is sent ahead along with the worker'
 which saves a round trip.
 
 Both parts go by value, as cloudpickle takes a function or a class that stands in a function. So
-they must use nothing of txremote. The names of the operations have a number in them, which changes
-with their meaning, for a scheduler serves pools of any version.
+each is made by a function, with the constants that it needs, and uses nothing of txremote. The
+names of the operations have a number in them, which changes with their meaning, for a scheduler
+serves pools of any version.
 """
 
 from __future__ import annotations
@@ -112,57 +113,14 @@ def job_runner() -> Callable[[bytes], Outcome]:
     """
     Return the worker's part, which runs a pickled call; `_result` in the pool reads its outcome.
     """
-    claim, tell, short = CLAIM, TELL, SHORT
-    done, raised, not_made, not_sent, refused = DONE, RAISED, NOT_MADE, NOT_SENT, REFUSED
+    claim, tell, short, refused = CLAIM, TELL, SHORT, REFUSED
+    outcome_of = _caller()
 
     def run(payload: bytes) -> Outcome:
         import asyncio
         import pickle
-        import traceback
 
         from distributed import get_worker
-        from distributed.protocol import pickle as dask_pickle
-
-        dumps: Any = dask_pickle.dumps  # cloudpickle, where it is needed
-
-        def text(error: BaseException) -> str:
-            try:
-                told = error.__traceback__ and error.__traceback__.tb_next  # without this function
-                return "".join(traceback.format_exception(type(error), error, told))
-            except BaseException:  # any code can be behind __cause__
-                return sentence(error)
-
-        def words(error: BaseException) -> str:
-            try:
-                return str(error)
-            except BaseException:  # any code can be behind __str__
-                return ""
-
-        def sentence(error: BaseException) -> str:
-            return f"{type(error).__name__}: {words(error)}"
-
-        def outcome() -> Outcome:
-            try:
-                function, args, kwargs = pickle.loads(payload)
-            except BaseException as error:
-                return not_made, f"{worker.address}: {sentence(error)}", text(error)
-            try:
-                result = function(*args, **kwargs)
-            except BaseException as error:  # sys.exit() in a job is no end of its worker
-                kind, told = type(error), words(error)
-                if not isinstance(error, Exception):
-                    kind, told = RuntimeError, f"the job raised {kind.__name__}({told})"
-                travelled = ((kind.__module__, kind.__qualname__), (told,), (), "")
-                try:
-                    pickled = dumps(error)
-                    pickle.loads(pickled)  # many an exception cannot be made of its args alone
-                except BaseException:
-                    return raised, None, travelled, text(error)
-                return raised, pickled, travelled, text(error)
-            try:
-                return done, dumps(result)
-            except BaseException as error:
-                return not_sent, f"a {type(result).__name__}: {sentence(error)}", text(error)
 
         worker: Any = get_worker()
         key = worker.get_current_task()
@@ -170,7 +128,7 @@ def job_runner() -> Callable[[bytes], Outcome]:
         why_not = asyncio.run_coroutine_threadsafe(asked, worker.loop.asyncio_loop).result()
         if why_not:
             return refused, why_not
-        found = outcome()
+        found = outcome_of(payload, worker.address)
         packed = pickle.dumps(found, 5)
         if len(packed) > short:
             return found
@@ -179,3 +137,66 @@ def job_runner() -> Callable[[bytes], Outcome]:
         return refused, "its outcome was sent ahead, and has not arrived"
 
     return run
+
+
+def _caller() -> Callable[[bytes, str], Outcome]:
+    """Return a function that makes a pickled call in the worker of an address."""
+    done, raised, not_made, not_sent = DONE, RAISED, NOT_MADE, NOT_SENT
+    words, sentence, text = _wording()
+
+    def outcome_of(payload: bytes, address: str) -> Outcome:
+        import pickle
+
+        from distributed.protocol import pickle as dask_pickle
+
+        dumps: Any = dask_pickle.dumps  # cloudpickle, where it is needed
+        try:
+            function, args, kwargs = pickle.loads(payload)
+        except BaseException as error:
+            return not_made, f"{address}: {sentence(error)}", text(error)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:  # sys.exit() in a job is no end of its worker
+            kind, told = type(error), words(error)
+            if not isinstance(error, Exception):
+                kind, told = RuntimeError, f"the job raised {kind.__name__}({told})"
+            travelled = ((kind.__module__, kind.__qualname__), (told,), (), "")
+            try:
+                pickled = dumps(error)
+                pickle.loads(pickled)  # many an exception cannot be made of its args alone
+            except BaseException:
+                return raised, None, travelled, text(error)
+            return raised, pickled, travelled, text(error)
+        try:
+            return done, dumps(result)
+        except BaseException as error:
+            return not_sent, f"a {type(result).__name__}: {sentence(error)}", text(error)
+
+    return outcome_of
+
+
+_Told = Callable[[BaseException], str]
+
+
+def _wording() -> tuple[_Told, _Told, _Told]:
+    """Return functions that give an error's message, it as a sentence, and with its traceback."""
+
+    def words(error: BaseException) -> str:
+        try:
+            return str(error)
+        except BaseException:  # any code can be behind __str__
+            return ""
+
+    def sentence(error: BaseException) -> str:
+        return f"{type(error).__name__}: {words(error)}"
+
+    def text(error: BaseException) -> str:
+        import traceback
+
+        try:
+            told = error.__traceback__ and error.__traceback__.tb_next  # without `outcome_of`
+            return "".join(traceback.format_exception(type(error), error, told))
+        except BaseException:  # any code can be behind __cause__
+            return sentence(error)
+
+    return words, sentence, text
