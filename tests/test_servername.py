@@ -13,8 +13,10 @@ from txremote.servername import (
     OTHER,
     ServerName,
     listening_description,
+    meant,
     quoted,
     server_name,
+    unknown_kind,
 )
 
 
@@ -128,3 +130,17 @@ def test_no_text_makes_it_fail_otherwise_than_by_its_sentence(
 def test_a_server_says_its_place_in_the_same_way(text: str, description: str) -> None:
     """HOST:PORT and paths, and all that Twisted takes."""
     assert listening_description(text) == description
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("tpc:h:1:timeout=3", "did you mean tcp:h:1:timeout=3?"),
+        ("TSL:h:1", "did you mean tls:h:1?"),
+        ("regsitry:shop", "did you mean registry:shop?"),
+        ("carrier:pigeon", ""),
+    ],
+)
+def test_a_kind_that_was_mistyped_is_asked_after(text: str, question: str) -> None:
+    assert meant(text, ("tcp", "tls", "registry", "unix")) == question
+    assert question in str(unknown_kind(text))

@@ -22,7 +22,7 @@ Nothing is looked up here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 FORMS: Final = "HOST:PORT, [IPV6]:PORT, unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or registry:NAME"
@@ -150,7 +150,16 @@ def listening_description(text: str) -> str:
 
 def unknown_kind(text: str) -> ValueError:
     """Return the error of a name of another kind that Twisted does not know either."""
-    return _no_name(text)
+    return _no_name(text, meant(text, _OPTIONS))
+
+
+def meant(text: str, kinds: Iterable[str]) -> str:
+    """Ask whether a text of an unknown kind was to be of one of these; empty: it is like none."""
+    from difflib import get_close_matches  # nearly nobody needs it
+
+    kind, colon, rest = text.partition(":")
+    near = get_close_matches(kind.lower(), kinds, 1)
+    return f"did you mean {near[0]}{colon}{rest}?" if near else ""
 
 
 def _taken_apart(text: str) -> ServerName:

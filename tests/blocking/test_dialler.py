@@ -121,7 +121,8 @@ def _has_ipv6() -> bool:
     ("name", "sentence"),
     [
         ("nonsense", "names no server"),
-        ("carrier:pigeon", "names no server"),
+        ("carrier:pigeon", "names no server: "),
+        ("tpc:127.0.0.1:1", r"names no server \(did you mean tcp:127.0.0.1:1\?\)"),
         ("tcp:127.0.0.1:1:bindAddress=127.0.0.1", "a script has no option bindAddress="),
         ("tls:127.0.0.1:1:ca=setup.cfg", "setup.cfg: not what TLS needs"),
     ],

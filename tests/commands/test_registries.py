@@ -25,6 +25,7 @@ def test_a_registry_is_asked_from_the_command_line() -> None:
     """It ends by SIGTERM, without an error."""
     with Program(*REGISTRY, "--list", "--max-per-host", "3") as registry:
         port = int(registry.wait_for(r"a registry serves on 127.0.0.1:(\d+) by UDP and TCP")[1])
+        assert registry.output.count(f"txremote registry starting on {port}") == 2
         url = f"rpyc://127.0.0.1:{port}"
         assert UDPRegistryClient("127.0.0.1", port).register(("Shop", "Till"), 18861)
         assert TCPRegistryClient("127.0.0.1", port).register(("Shop",), 18862)

@@ -247,6 +247,10 @@ class _ServedFactory(Factory):
     def __init__(self, host: HostBus) -> None:
         self._host = host
 
+    def logPrefix(self) -> str:
+        """Return its name for Twisted's log."""
+        return "txremote bus"
+
     def buildProtocol(self, addr: IAddress | None) -> Int32StringReceiver:
         return _Served(self._host)
 

@@ -89,6 +89,10 @@ class ConsoleFactory(Factory):
         self._came: dict[ConsoleClient, tuple[str, float]] = {}  # who, and when
         self._waiting: list[Deferred[None]] = []  # until there are no clients
 
+    def logPrefix(self) -> str:
+        """Return its name for Twisted's log."""
+        return "txremote console"
+
     def buildProtocol(self, addr: IAddress | None) -> ConsoleClient:
         """Make the protocol of a new client."""
         owner = address_text(addr)

@@ -15,6 +15,10 @@ import socket
 import stat
 from typing import Final
 
+from twisted.internet.interfaces import IStreamServerEndpointStringParser
+from twisted.plugin import getPlugins
+
+from txremote.servername import meant
 from txremote.work.spec import split
 
 TCP: Final = ("tcp", "tcp6", "ssl", "tls")
@@ -62,12 +66,21 @@ def in_words(problem: BaseException, description: str) -> str:
     if "positional argument" in text:
         return "it has too many parts"
     if found := _UNKNOWN_KIND.search(text):
-        _host, _colon, port = description.rpartition(":")
-        host = found[1] if ":" in description else "127.0.0.1"
-        if port.isdigit():
-            return f"did you mean tcp:{port}:interface={host}?"
-        return f"there is no kind {found[1]!r} of endpoints"
+        return _of_unknown_kind(description, found[1])
     return text or type(problem).__name__
+
+
+def _of_unknown_kind(description: str, kind: str) -> str:
+    known = {parser.prefix for parser in getPlugins(IStreamServerEndpointStringParser)}
+    known |= {"tcp", "unix", "ssl"}  # Twisted's own are no plugins
+    unknown = f"there is no kind {kind!r} of endpoints"
+    if question := meant(description, known):
+        return f"{unknown}: {question}"
+    _host, _colon, port = description.rpartition(":")
+    if port.isdigit():
+        host = kind if ":" in description else "127.0.0.1"
+        return f"did you mean tcp:{port}:interface={host}?"
+    return f"{unknown}, but {', '.join(sorted(known))}"
 
 
 def error_text(problem: BaseException) -> str:

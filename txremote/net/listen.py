@@ -159,6 +159,10 @@ class ServingFactory(Factory):
         self._draining = Draining(_name_of(self.served), lambda: self.connections, self._clock)
         self._ended = self._gone  # one bound method for all
 
+    def logPrefix(self) -> str:
+        """Return its name for Twisted's log."""
+        return "txremote"
+
     def buildProtocol(self, addr: IAddress | None) -> Connection | None:
         """Make a connection; None drops the client: its service could not be made, say."""
         host = host_of(addr)

@@ -162,6 +162,10 @@ class _Datagrams(DatagramProtocol):
     def __init__(self, answering: Answering) -> None:
         self._answering = answering
 
+    def logPrefix(self) -> str:
+        """Return its name for Twisted's log."""
+        return "txremote registry"
+
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         """Answer one, if it has an answer."""
         answer = self._answering.answer(datagram, addr[0])
@@ -223,6 +227,10 @@ class _Clients(Factory):
         self._server = server
         self._open: set[_Client] = set()
         self._by_host: Counter[str] = Counter()
+
+    def logPrefix(self) -> str:
+        """Return its name for Twisted's log."""
+        return "txremote registry"
 
     @property
     def answering(self) -> Answering:

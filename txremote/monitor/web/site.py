@@ -154,6 +154,10 @@ class AdminSite(ChannelFactory):
             ("POST", r"/api/tasks/([^/]+)/(\d{1,9})/kill", self._kill),
         )
 
+    def logPrefix(self) -> str:
+        """Return its name for Twisted's log."""
+        return "txremote admin site"
+
     def answer(self, request: AdminRequest) -> Answer | Deferred[Answer | None] | None:
         """Return the answer to a request, or a Deferred; None where it is given elsewhere."""
         wrong = self.guard.wrong_place(request)
