@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from txremote.config import ConnectionConfig
+from txremote.errors import ConnectionLost
 from txremote.refs.by_hand import fetch
 from txremote.refs.ports import Answer
 from txremote.service import Service
@@ -109,8 +110,19 @@ class MasterService(Service):
         return config.replace(instantiate_custom_exceptions=True)
 
     def on_connect(self, conn: Any) -> None:
-        """Fetch what the peer offers."""
-        install(conn)
+        """
+        Fetch what the peer offers.
+
+        Raises:
+            ConnectionLost: it ends the connection, as one does that wants as much of this side.
+        """
+        try:
+            install(conn)
+        except ConnectionLost as lost:
+            raise ConnectionLost(
+                f"{lost} before it had told what it offers: a ClassicService of RPyC's works with "
+                "service=ClassicService only, which opens this program to it"
+            ) from None
 
 
 def install(conn: Any) -> None:
@@ -167,7 +179,7 @@ class ClassicService(MasterService, SlaveService):
         SlaveService.on_connect(self, conn)
         try:
             install(conn)
-        except AttributeError:  # a peer that offers nothing is as welcome
+        except (AttributeError, TypeError):  # one that offers nothing, or None, is as welcome
             return
 
 

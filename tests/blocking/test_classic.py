@@ -22,6 +22,7 @@ import pytest
 
 import txremote.blocking as rpyc
 from tests.blocking.script_threads import DEADLINE, linked, scripted, serving
+from tests.peer.pairs import logged
 from txremote.blocking import classic
 from txremote.blocking.classic import (
     deliver,
@@ -30,6 +31,7 @@ from txremote.blocking.classic import (
     redirected_stdio,
     upload,
 )
+from txremote.blocking.core.service import ClassicClient
 
 
 @contextmanager
@@ -424,6 +426,29 @@ def test_exceptions_of_modules_that_are_loaded_here_are_caught_by_their_class(
         conn.execute("class Odd(Exception): pass")
         with pytest.raises(rpyc.GenericException):
             conn.execute("raise Odd()")
+
+
+@pytest.mark.parametrize("client", [rpyc.MasterService, ClassicClient, rpyc.ClassicService])
+@scripted
+def test_every_client_of_classic_mode_may_use_a_classic_service(client: Any) -> None:
+    with rpyc.connect_thread(client, remote_service=rpyc.ClassicService) as conn:
+        assert conn.eval("1 + 1") == 2
+
+
+class Demanding(rpyc.SlaveService):
+    """Wants of its client what RPyC's ClassicService wants."""
+
+    def on_connect(self, conn: Any) -> None:
+        conn.root.getmodule("builtins")
+
+
+@scripted
+def test_a_server_that_wants_as_much_of_its_client_is_told_apart() -> None:
+    with (
+        logged(),
+        pytest.raises(EOFError, match="works with service=ClassicService"),
+    ):
+        rpyc.connect_thread(rpyc.MasterService, remote_service=Demanding)
 
 
 def signature(called: Any) -> list[Any]:

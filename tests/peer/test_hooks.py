@@ -79,6 +79,20 @@ def test_an_on_connect_that_raises_ends_the_connection() -> None:
     assert "no_such_name" in log.text()
 
 
+def test_an_on_connect_whose_peer_has_left_has_not_failed() -> None:
+    """A probe of a port comes and goes."""
+
+    class Asking(Told):
+        async def on_connect(self, conn: Any) -> None:
+            await conn.root.add(1, 2)
+
+    with logged() as log:
+        pair = connected_pair(server_root=Asking, introduce=False)
+        pair.lose()
+    assert pair.server.service.log[-1] == ("disconnect", pair.server)
+    assert "Traceback" not in log.text() and "ended with its connection" in log.text()
+
+
 def test_an_on_disconnect_that_raises_is_logged_and_keeps_nothing_from_ending() -> None:
     class Sync(Told):
         def on_disconnect(self, conn: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
+from txremote.errors import ConnectionLost, DeadReferenceError
 from txremote.levels import Logger
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.peer.connection import Connection
@@ -75,6 +76,17 @@ def wait_for(connection: Connection, hook: Hook, running: Deferred[object]) -> N
 
 
 def failed(connection: Connection, hook: Hook, failure: Failure) -> None:
-    """Log that a hook raised, and close the connection."""
+    """
+    Log that a hook raised, and close the connection. One that waited for a peer which has left
+    has not failed: a client may come and go at once, to see whether somebody listens.
+    """
+    left = (
+        (ConnectionLost, DeadReferenceError)
+        if getattr(hook, "__name__", "") == "on_connect"
+        else ()
+    )
+    if connection.closed and failure.check(*left):
+        _log.debug("{hook} ended with its connection", hook=getattr(hook, "__qualname__", hook))
+        return
     _log.failure("{hook} failed", failure, hook=getattr(hook, "__qualname__", hook))
     connection.closing.close(f"{getattr(hook, '__name__', 'a hook')} failed", say_goodbye=False)
