@@ -39,6 +39,7 @@ Work somewhere else: pools, and `run_async`.
 ``spec``  pools by name: ``threads:8``, ``processes:min=2:max=8``
 ``surroundings``  the environment, folder and initializer of a pool's processes
 ``stuck``  jobs in threads that wait for one another for ever
+``thread_job``  `ThreadJob`: a call that a thread of a pool makes
 ``threads``  a pool of threads: the reactor's own, or a number of its own
 ``tickets``  tickets: how two processes agree, without a word, on which jobs have begun
 ``unpicklable``  the part of a job that cannot be pickled, in words

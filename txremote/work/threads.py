@@ -8,8 +8,7 @@ time, since others wait there too: the resolver, say. Results are brought into t
 together.
 
 A thread cannot be stopped. A job that is cancelled or times out while it runs is *abandoned*: its
-Deferred fails at once, and it goes on. A job runs in a copy of the context that it was submitted
-in, and references to other peers' objects arrive as blocking netrefs.
+Deferred fails at once, and it goes on.
 
 A job that waits for another one of the same pool holds its thread meanwhile. Where all threads are
 held so (`txremote.work.stuck`) one of the jobs that they wait for fails, and the others go on.
@@ -28,24 +27,21 @@ from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.python import context
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool as TwistedThreadPool
 
 from txremote.errors import JobTimeout, PoolFull
 from txremote.eventloop.worker_pool import here
-from txremote.peer.variables import own_context
 from txremote.refs import forks
-from txremote.refs.awaiting import AwaitableDeferred
 from txremote.refs.clock import steady
-from txremote.work.failures import job_failure
-from txremote.work.netrefs import IS_PLAIN, MAY_BE_REMOTE, call_with_netrefs, settled_result
+from txremote.work.netrefs import MAY_BE_REMOTE
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log
 from txremote.work.ports import Args, Function, IPoolReactor, Kwargs
 from txremote.work.running import pools_of, running_pools
 from txremote.work.spec import Description
 from txremote.work.stuck import StuckWatch
+from txremote.work.thread_job import HAS_RUN, RUNS, ThreadJob
 
 #: Seconds after which a batch lets others have the reactor's threads.
 SLICE = 0.01
@@ -55,69 +51,6 @@ GRACE = 3.0
 
 # Results that are brought into the reactor in one of its turns.
 _MOST_AT_ONCE = 200
-
-_WAITS, _RUNS, _HAS_RUN = range(3)
-
-
-class ThreadJob:
-    """A job, from `ThreadPool.submit` until its thread is free again."""
-
-    __slots__ = (
-        *("abandoned", "args", "context", "deferred", "function", "kwargs", "name", "pool"),
-        *("result", "state", "timeout", "timer", "variables", "was_last"),
-    )
-
-    def __init__(
-        self,
-        pool: ThreadPool,
-        function: Function,
-        args: Args,
-        kwargs: Kwargs,
-        timeout: float | None,
-        name: str,
-    ) -> None:
-        self.pool = pool
-        self.function = function
-        self.args = args
-        self.kwargs = kwargs
-        self.timeout = timeout
-        self.name = name
-        self.variables = own_context()
-        self.context = context.theContextTracker.currentContext().contexts[-1]
-        self.state = _WAITS  # set by the thread
-        self.abandoned = False
-        self.was_last = False  # whether the batch that ran it has ended with it
-        self.timer: IDelayedCall | None = None
-        self.result: object = None
-        # the caller's, or None when that has fired
-        self.deferred: Deferred[object] | None = AwaitableDeferred(self.cancel)
-
-    def cancel(self, _deferred: Deferred[object]) -> None:
-        """Give the job up: the canceller."""
-        self.pool._cancel(self)
-
-    def make_blocking(self) -> None:
-        """Have netrefs made of the references among its arguments, in its thread."""
-        values = (self.function, *self.args, *self.kwargs.values())
-        if any(type(value) in MAY_BE_REMOTE for value in values):
-            self.args = (self.function, self.args, self.kwargs)
-            self.function = call_with_netrefs
-            self.kwargs = {}
-
-    def run(self) -> None:
-        """Run it, in a worker thread, and keep its result."""
-        # The Failure has this frame, so nothing of the result is to stay in it.
-        try:
-            run = self.variables.run
-            if self.context is context.defaultContextDict:
-                result = run(self.function, *self.args, **self.kwargs)
-            else:
-                # its own keywords, func say, are not the job's
-                job = partial(self.function, *self.args, **self.kwargs)
-                result = run(context.call, self.context, job)
-            self.result = result if type(result) in IS_PLAIN else settled_result(result)
-        except BaseException as error:  # whatever it is, it is the job's outcome
-            self.result = job_failure(error)
 
 
 class ThreadPool(PoolService):
@@ -141,6 +74,7 @@ class ThreadPool(PoolService):
         self.ends_with_reactor = pools_of(reactor) is not running_pools
         self.grace = GRACE  # seconds that its stop waits for jobs that run
         self._size = size
+        self._clock = steady(reactor)
         self._jobs: set[ThreadJob] = set()
         self._waiting: OrderedDict[ThreadJob, None] = OrderedDict()
         self._ended: deque[ThreadJob | None] = deque()  # None: a batch that ran none
@@ -148,6 +82,7 @@ class ThreadPool(PoolService):
         self._batches = 0
         self._idle: Deferred[None] | None = None
         self._threads: Any = None
+        self._canceller = self._cancel  # one bound method for all jobs
         self._watch = StuckWatch(reactor, lambda: list(self._waiting), self._give_up)
 
     def open(self) -> None:
@@ -171,7 +106,7 @@ class ThreadPool(PoolService):
             len(self._jobs) >= self._most_queued + self._threads.max
         ):
             raise self._full()
-        job = ThreadJob(self, function, args, kwargs, timeout, name)
+        job = ThreadJob(function, args, kwargs, timeout, name, self._canceller)
         deferred = job.deferred
         assert deferred is not None
         for arg in args:
@@ -292,11 +227,8 @@ class ThreadPool(PoolService):
         return True
 
     def _abandon(self, job: ThreadJob, why: str) -> None:
-        if job.timer is not None:
-            if job.timer.active():
-                job.timer.cancel()
-            job.timer = None
-        if job.state != _HAS_RUN:
+        job.stop_time()
+        if job.state != HAS_RUN:
             job.abandoned = True
             log.warn(
                 "the job {job} {why}, and a thread cannot be stopped: it goes on in {pool}, and "
@@ -306,15 +238,10 @@ class ThreadPool(PoolService):
                 pool=self.description,
             )
 
-    def _begun(self, job: ThreadJob) -> None:
-        """Start the clock of a job that has a time limit."""
-        if job.deferred is not None and job.timeout is not None:
-            job.timer = steady(self._reactor).callLater(max(0.0, job.timeout), self._expire, job)
-
     def _expire(self, job: ThreadJob) -> None:
         job.timer = None
         deferred = job.deferred
-        if deferred is None or job.state == _HAS_RUN:  # its result is on its way
+        if deferred is None or job.state == HAS_RUN:  # its result is on its way
             return
         job.deferred = None
         self._abandon(job, f"took longer than {job.timeout:g} s")
@@ -322,7 +249,7 @@ class ThreadPool(PoolService):
 
     def statistics(self) -> PoolStatistics:
         """Return what it is doing."""
-        running = [job for job in self._jobs if job.state == _RUNS]
+        running = [job for job in self._jobs if job.state == RUNS]
         return PoolStatistics(
             workers=self._threads.max if self._threads is not None else 0,
             busy=len(running),
@@ -348,9 +275,9 @@ class ThreadPool(PoolService):
             if deferred is not None:
                 deferred.errback(self._stopped(job.name))
         idle = self._idle = Deferred(lambda _idle: None)
-        ended = idle.addTimeout(self.grace, steady(self._reactor), self._leave_behind)
+        ended = idle.addTimeout(self.grace, self._clock, self._leave_behind)
         if self._size is not None:
-            self._end_threads(self._threads)
+            self._threads.end(idle=not self._batches)
         if not self._batches:
             self._idle = None
             idle.callback(None)
@@ -360,14 +287,6 @@ class ThreadPool(PoolService):
         self._idle = None
         names = ", ".join(sorted(job.name for job in self._jobs))
         log.warn("{pool} has stopped, and leaves behind: {names}", pool=self, names=names)
-
-    def _end_threads(self, threads: TwistedThreadPool) -> None:
-        # It waits for the threads: elsewhere, if one of them may never end. Not when all are
-        # idle: a loop that is being closed does nothing later.
-        if not self._batches:
-            threads.stop()
-        else:
-            threading.Thread(target=threads.stop, name="txremote stop", daemon=True).start()
 
     # -- in worker threads
 
@@ -388,14 +307,14 @@ class ThreadPool(PoolService):
                 job, _ = waiting.popitem(False)
             except KeyError:
                 break
-            job.state = _RUNS
+            job.state = RUNS
             if job.timeout is not None:
-                self._reactor.callFromThread(self._begun, job)
+                self._reactor.callFromThread(job.count_time, self._clock, self._expire)
             home = forks.here
             job.run()
             if home is not forks.here:
                 forks.end()
-            job.state = _HAS_RUN
+            job.state = HAS_RUN
             job.was_last = was_last = not waiting
             ended.append(job)
             if not self._woken:
@@ -420,6 +339,13 @@ class _DaemonThreads(TwistedThreadPool):
 
     # static: a partial binds as a method from Python 3.14 on
     threadFactory = staticmethod(partial(threading.Thread, daemon=True))  # type: ignore[assignment]
+
+    def end(self, *, idle: bool) -> None:
+        """End the threads: here if all are idle, for a loop that is closed does nothing later."""
+        if idle:
+            self.stop()
+        else:  # it waits for them, and one may never end
+            threading.Thread(target=self.stop, name="txremote stop", daemon=True).start()
 
 
 def parse(reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str]) -> ThreadPool:
