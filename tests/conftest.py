@@ -82,7 +82,8 @@ LONG_FILES = tuple(
             "machines/test_link_clients.py",
             "machines/test_killed_workers.py",
         ),
-        *("topics/test_crowd.py", "hostile/test_soak.py"),
+        *("topics/test_crowd.py", "hostile/test_soak.py", "streams/test_long_files.py"),
+        *("test_compare.py", "stubs/test_checkers.py"),
     )
 )
 

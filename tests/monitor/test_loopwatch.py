@@ -93,16 +93,18 @@ async def test_what_is_no_call_is_named_too() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_with_slow_0_there_is_no_watchdog_and_it_ends_with_the_monitor() -> None:
-    def running() -> int:
-        return sum(thread.name == "txremote watchdog" for thread in threading.enumerate())
+    others = set(threading.enumerate())  # one of a test before may be about to end
 
-    before = running()
+    def running() -> int:
+        found = set(threading.enumerate()) - others
+        return sum(thread.name == "txremote watchdog" for thread in found)
+
     async with watched(Shop(), slow=0):
         await until(lambda: True)
-        assert running() == before
+        assert running() == 0
     async with watched(Shop(), slow=SLOW):
-        await until(lambda: running() == before + 1)
-    await until(lambda: running() == before)
+        await until(lambda: running() == 1)
+    await until(lambda: running() == 0)
 
 
 def test_a_hold_that_does_not_end_is_reported_from_the_watchdogs_thread(
