@@ -31,7 +31,7 @@ MANY = LEAST // 8 + 100  # numbers of 8 bytes that are a large buffer
 
 def used(pool: ProcessPool) -> int:
     """Return the shared memory that a pool and its processes take."""
-    memories = [pool.large_jobs, *(w._large_results for w in pool._workers.active)]
+    memories = [pool.large_jobs, *(w._results.memory for w in pool._workers.active)]
     return sum(memory.used() for memory in memories if memory is not None)
 
 
