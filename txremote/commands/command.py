@@ -1,6 +1,4 @@
-"""
-`Command`: a row of the table of commands, and the exit statuses that they have in common.
-"""
+"""`Command`: a row of the table of commands, and the exit statuses that they have in common."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-The commands that need no server and no prompt: ``demo``, ``check`` and ``stubs``.
-"""
+"""The commands that need no server and no prompt: ``demo``, ``check`` and ``stubs``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Where an admin site is: `AdminAddress`, and how ``txremote top`` and ``txremote health`` are told.
-"""
+"""`AdminAddress`: where an admin site is, as ``txremote top`` and ``health`` are told."""
 
 from __future__ import annotations
 

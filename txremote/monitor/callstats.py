@@ -353,7 +353,7 @@ def _has(target: object, name: object) -> bool:
 
 
 class CallCounts:
-    """What has been called since the point before, for the plots. For the reactor's thread."""
+    """The calls since the point before, for the plots. For the reactor's thread."""
 
     def __init__(self) -> None:
         self._buckets: list[int] = []

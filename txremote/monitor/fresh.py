@@ -1,6 +1,4 @@
-"""
-`when_fresh`: rows that come from other processes are asked for before they are shown.
-"""
+"""`when_fresh`: rows that come from other processes are asked for before they are shown."""
 
 from __future__ import annotations
 

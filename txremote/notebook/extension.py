@@ -1,6 +1,4 @@
-"""
-`Extension`: all that ``%load_ext txremote`` puts into one IPython, and takes out again.
-"""
+"""`Extension`: all that ``%load_ext txremote`` puts into one IPython, and takes out again."""
 
 from __future__ import annotations
 

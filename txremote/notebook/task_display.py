@@ -1,6 +1,4 @@
-"""
-`watch`: a task of a server's `TaskService`, with its progress and its output as they come.
-"""
+"""`watch`: a task of a server's `TaskService`, with its progress and its output as they come."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-The names of the peer's calls, for the log: of each its method, and none of its arguments.
-"""
+"""The names of the peer's calls, for the log: of each its method, and none of its arguments."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ class EventFlow:
 
     Args:
         connection: The reader's.
-        subscription: What is read; held as long as it is.
-        channel: What the messages name it by.
+        subscription: It is held as long as it is read.
+        channel: Its number in the messages.
         events: How many events the reader may be sent, until it says more.
         size: Likewise, in bytes.
 

@@ -1,6 +1,4 @@
-"""
-`stream_into`: the items of a stream of the peer's, written to a consumer, a file or a writer.
-"""
+"""`stream_into`: the items of a stream of the peer's, written to a consumer, a file or a writer."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ Four things can stand between a message and the transport:
 * A stock RPyC peer behind TLS polls its socket and not its TLS layer, so a
   second frame within one TLS record is not seen until more bytes come. Toward
   such a peer each frame is written by itself (`separate`).
-* What a message shows by a `memoryview`, such as a numpy array, may be changed as soon as the
+* Bytes that a message shows by a `memoryview`, such as a numpy array, may be changed as soon as the
   call that sends it has returned, and a transport would look at it in the reactor's next turn.
   So it is copied into the frame at once. A long frame is a `memoryview` itself, of memory that
   nobody changes; a transport that can (`Writing.now`) takes it as it is, without another copy.

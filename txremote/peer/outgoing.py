@@ -78,7 +78,7 @@ class Taken(NamedTuple):
     Attributes:
         items: In order.
         over: Whether there are no more.
-        error: What it raised behind them.
+        error: The exception that it raised behind them.
         waits: The steps of the next, where it is to be waited for, and what these wait for.
         weight: About how many bytes a plain iterator's items take.
     """

@@ -22,15 +22,15 @@ from txremote.peer.references import ReferenceTables
 _END = object()
 
 
-class Serving(Protocol):
-    """The connection that is served, as far as it is needed here."""
+class Reaching(Protocol):
+    """The connection over which a peer reaches objects, as far as it is needed here."""
 
     policy: AccessPolicy
     tables: ReferenceTables
     connection: Any
 
 
-def reach_step(serving: Serving, obj: Any, name: Any) -> Any:
+def reach_step(serving: Reaching, obj: Any, name: Any) -> Any:
     """Read an attribute of an asynchronous generator, or of a stream."""
     executor = serving.connection.executor
     if type(obj) is AsyncGeneratorType:
@@ -61,14 +61,14 @@ def _next_or_end(found: object) -> object:
     return found
 
 
-def reach_showing(serving: Serving, obj: object, name: str) -> Callable[..., object]:
+def reach_showing(serving: Reaching, obj: object, name: str) -> Callable[..., object]:
     """Return what shows an object without its address, in place of its method of that name."""
     if is_class(obj):  # of a class it is a function of the instance
         return lambda instance, *args: _show(serving, instance, name, args)
     return lambda *args: _show(serving, obj, name, args)
 
 
-def _show(serving: Serving, obj: object, name: str, args: tuple[object, ...]) -> object:
+def _show(serving: Reaching, obj: object, name: str, args: tuple[object, ...]) -> object:
     export = serving.tables.exports.of(obj)
     number = export.number if export is not None else 0
     if name == "__hash__":

@@ -35,7 +35,7 @@ class MessageReader:
 
     Attributes:
         calls: The calls of this side that are unanswered.
-        other_dialect: What the peer turned out to speak, where it is another dialect.
+        other_dialect: The dialect that the peer turned out to speak, where it is another.
     """
 
     __slots__ = ("_decoder", "_inbound", "_outbox", "calls", "other_dialect")

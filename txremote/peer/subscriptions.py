@@ -1,6 +1,4 @@
-"""
-`Subscriptions`: those of one connection, in both directions.
-"""
+"""`Subscriptions`: those of one connection, in both directions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-The file of SQLite's in which tasks are kept: its tables, its checks, and the thread that writes it.
-"""
+"""The file of SQLite's in which tasks are kept: its tables, its checks and its thread."""
 
 from __future__ import annotations
 

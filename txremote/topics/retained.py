@@ -1,6 +1,4 @@
-"""
-`Retained`: the last event of each key, for those who subscribe later.
-"""
+"""`Retained`: the last event of each key, for those who subscribe later."""
 
 from __future__ import annotations
 

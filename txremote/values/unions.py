@@ -1,6 +1,4 @@
-"""
-Value types that are one of several: ``A | B``, ``T | None``, and members of an `enum.Enum`.
-"""
+"""Value types that are one of several: ``A | B``, ``T | None``, and members of an `enum.Enum`."""
 
 from __future__ import annotations
 

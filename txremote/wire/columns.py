@@ -94,7 +94,7 @@ def unpacked(count: int, columns: object, most: int) -> tuple[Any, ...]:
 
     Args:
         count: How many there are to be.
-        columns: What a peer sent.
+        columns: As a peer sent them.
         most: The most values that they may have in all.
 
     Raises:

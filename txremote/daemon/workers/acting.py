@@ -22,7 +22,7 @@ class CrewActions(Actions):
 
     Args:
         can_write: See `Actions`.
-        collector: What knows the workers and their connections.
+        collector: Knows the workers and their connections.
     """
 
     def __init__(self, snapshots: Snapshots, can_write: bool, collector: ReportCollector) -> None:

@@ -110,9 +110,7 @@ def job_registry() -> Any:
 
 
 def job_runner() -> Callable[[bytes], Outcome]:
-    """
-    Return the worker's part, which runs a pickled call; `_result` in the pool reads its outcome.
-    """
+    """Return what a worker runs: it makes a pickled call, whose outcome the pool reads."""
     claim, tell, short, refused = CLAIM, TELL, SHORT, REFUSED
     outcome_of = _caller()
 
