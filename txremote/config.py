@@ -100,7 +100,10 @@ def _is_positive_int(value: object) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    return value is None or 0 < value < inf
+    try:
+        return value is None or 0 < value < inf
+    except TypeError:  # a text, say
+        return False
 
 
 _SIZE: Final = ((int,), int, "must be a positive int", _is_positive_int)
@@ -122,7 +125,7 @@ FLAG_OR_AUTO: Final = Kind(
     "is True, False or 'auto'",
     lambda value: value in (True, False, "auto"),
 )
-TEXT: Final = Kind("a string")
+TEXT: Final = Kind("a string", rule="is a str", accepts=lambda value: isinstance(value, str))
 TEXTS: Final = Kind("a string, or a list of strings", (str, list))
 OBJECT: Final = Kind("an object of the program's", ())
 COUNT: Final = Kind("a whole number", *_SIZE)
@@ -371,6 +374,8 @@ class ConnectionConfig:
     max_items: int = _count(DEFAULT_LIMITS.max_items, "Most values in one message.")
 
     def __post_init__(self) -> None:
+        if isinstance(self.safe_attrs, str):
+            raise ValueError(f"safe_attrs is a set of names, not {self.safe_attrs!r}")
         object.__setattr__(self, "safe_attrs", frozenset(self.safe_attrs))
         own: type = type(self)
         for name, kind in _checks(own):

@@ -23,6 +23,22 @@ def test_an_iterable_is_an_iterator_of_its_items() -> None:
     assert list(stream(io.BytesIO(b"abcde"), chunk=2)) == [b"ab", b"cd", b"e"]
 
 
+def test_one_that_comes_home_is_read_as_a_peers_is() -> None:
+    """A method that reads streams by ``async for`` may be given one of its own side."""
+
+    async def read(flow: Any) -> list[Any]:
+        return [item async for item in flow]
+
+    async def numbers() -> AsyncIterator[int]:
+        yield 1
+
+    assert Outcome(Deferred.fromCoroutine(read(stream([1, 2])))).value == [1, 2]
+    file = stream(io.BytesIO(b"abcde"), chunk=4)
+    assert Outcome(Deferred.fromCoroutine(read(file))).value == [b"abcd", b"e"]
+    with pytest.raises(TypeError, match="read by 'async for'"):
+        list(stream(numbers()))
+
+
 def test_an_asynchronous_one_is_one_too_and_closes_with_it() -> None:
     ends = []
 

@@ -1,8 +1,9 @@
 """
 `Stream`: an iterable of this side's that a peer reads in one flow, and `stream`, which makes one.
 
-It is an iterator itself, of the one kind or the other, so a peer that knows no streams reads it as
-any other: RPyC asks for an item, or some, and gets them. It is read once, by one reader.
+It is an iterator itself, so a peer that knows no streams reads it as any other: RPyC asks for an
+item, or some, and gets them. Here ``async for`` reads it too, as that of a peer's. It is read once,
+by one reader.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
-from txremote.refs.reactorthread import in_reactor
+from txremote.refs.reactorthread import in_reactor, is_loop_thread
 from txremote.streams.chunks import FileChunks, may_wait
 from txremote.streams.feed import Feed, feed_of, is_producer
 
@@ -97,13 +98,24 @@ class Stream:
         return self
 
     def __next__(self) -> Any:
+        if self.is_async:
+            raise TypeError("a stream of an asynchronous source is read by 'async for'")
         return next(self.iterator())
 
     def __aiter__(self) -> Stream:
         return self
 
     def __anext__(self) -> Any:
-        return self.iterator().__anext__()
+        return self.iterator().__anext__() if self.is_async else self._next_later()
+
+    async def _next_later(self) -> Any:
+        """Return the next item as a peer's ``async for`` gets it, where the stream came home."""
+        if self.blocks and is_loop_thread():
+            raise TypeError("a stream of a pipe is read by a peer, or by 'for' in a thread")
+        try:
+            return next(self.iterator())
+        except StopIteration:
+            raise StopAsyncIteration from None
 
     def send(self, value: object) -> Any:
         """Go on as a generator does that was sent a value."""
