@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+import pytest
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from txremote.daemon.workers.crew import FIRST_WAIT, GRACE, LONGEST_WAIT, PROVEN, Crew
 from txremote.daemon.workers.process import WorkerProcess
+from txremote.errors import ConnectionLost
+from txremote.levels import Logger
 
 
 class Control:
@@ -20,6 +23,7 @@ class Control:
 
     def __init__(self) -> None:
         self.told: list[Any] = []
+        self.refuses: Exception | None = None
 
     def accept(self, clients: bool) -> Deferred[None]:
         """Note it."""
@@ -29,7 +33,7 @@ class Control:
     def keep(self) -> Deferred[None]:
         """Note it."""
         self.told.append("keep")
-        return succeed(None)
+        return succeed(None) if self.refuses is None else fail(self.refuses)
 
 
 class Transport:
@@ -240,6 +244,26 @@ def test_the_keeper_is_the_first_that_serves_and_another_follows_it() -> None:
     assert stage.crew.keeper is one
     stage.end(one)
     assert stage.crew.keeper is stage.made[2] or stage.crew.keeper is stage.made[3]
+
+
+@pytest.mark.parametrize(
+    ("problem", "why"),
+    [
+        (ValueError("tasks.db is in use"), ["the consoles do not start: tasks.db is in use"]),
+        (ConnectionLost("it was killed"), []),  # the next one tries
+    ],
+)
+def test_where_consoles_do_not_start_to_begin_with_the_server_ends(
+    problem: Exception, why: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does without workers: their clients would wait for nobody."""
+    monkeypatch.setattr(Logger, "failure", lambda *_words: None)
+    stage = Stage(consoles=True)
+    one, _two = stage.made
+    one.control = refusing = Control()  # type: ignore[assignment]
+    refusing.refuses = problem
+    stage.serve(one)
+    assert stage.hopeless == why
 
 
 def test_a_stop_ends_all_kills_those_that_stay_and_starts_none() -> None:

@@ -11,6 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from tests.daemon.workers.test_crew import Stage
 from txremote.daemon.workers.process import Phase, WorkerProcess
@@ -38,6 +39,28 @@ def test_what_it_prints_is_logged_line_by_line(said: list[str]) -> None:
     worker.childDataReceived(2, b"x" * 20_000)
     worker.processEnded(None)  # type: ignore[arg-type]
     assert said == ["one", "\ufffd", "two", "x" * 20_000, "three"]
+
+
+@pytest.mark.parametrize("serves", [False, True])
+def test_why_one_does_not_start_is_an_error_where_no_warnings_are_logged(serves: bool) -> None:
+    """Else a file with a mistake, or a broken program, is not replaced, and nobody knows why."""
+    worker = Stage(1).made[0]
+    found: list[str] = []
+
+    def observe(event: LogEvent) -> None:
+        found.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    try:
+        levels.begin(False, "error")
+        if serves:
+            worker.note_ready()
+        worker.childDataReceived(2, b"unknown key 'lisen'\n")
+        worker.processEnded(None)  # type: ignore[arg-type]
+    finally:
+        levels.reset()
+        globalLogPublisher.removeObserver(observe)
+    assert found == ([] if serves else ["worker 1: unknown key 'lisen'"])
 
 
 def test_it_is_told_the_levels_of_the_log_that_it_does_not_have_yet() -> None:

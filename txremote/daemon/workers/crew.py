@@ -16,13 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
 
 from txremote.daemon.workers.control import WorkerEvents
 from txremote.daemon.workers.process import Phase, WorkerProcess
+from txremote.errors import ConnectionLost
 from txremote.levels import Logger
 from txremote.refs.awaiting import succeeded
 from txremote.refs.clock import EventLoop, steady
@@ -104,6 +106,7 @@ class Crew:
         self._alive: list[WorkerProcess] = []
         self._last_serial = 0
         self._served = False  # whether any worker ever has
+        self._kept = False  # and whether one has begun with the consoles
         self._rolling: Deferred[None] | None = None
         self._again = False
 
@@ -206,10 +209,18 @@ class Crew:
         for worker in sorted(self.serving, key=lambda each: each.number):
             if worker.control is not None:
                 self.keeper = worker
-                worker.control.keep().addErrback(
-                    lambda failure: _log.failure("the consoles do not start", failure)
-                )
+                worker.control.keep().addCallbacks(self._keeps, self._does_not_keep)
                 return
+
+    def _keeps(self, _result: object) -> None:
+        self._kept = True
+
+    def _does_not_keep(self, failure: Failure) -> None:
+        if self._kept or failure.check(ConnectionLost):  # when that has ended another one tries
+            _log.failure("the consoles do not start", failure)
+        else:
+            problem: Any = failure.value
+            self._hopeless(f"the consoles do not start: {problem.args[0] if problem.args else ''}")
 
     # -- one by one
 

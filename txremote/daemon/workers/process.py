@@ -16,6 +16,7 @@ import os
 import signal
 import socket
 import sys
+from collections import deque
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, Protocol
@@ -24,6 +25,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IDelayedCall, IReactorProcess
 from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
 from txremote.daemon.workers.control import Control, WorkerEvents, dial_worker
@@ -34,7 +36,9 @@ from txremote.refs.clock import EventLoop, steady
 from txremote.work.childprocess import how_it_ended, import_path, interpreter_options
 from txremote.work.plainphase import PATH_VARIABLE
 
-_log = Logger("txremote.workers")
+_NAMESPACE: Final = "txremote.workers"
+
+_log = Logger(_NAMESPACE)
 
 _LOOK_AGAIN: Final = 0.05  # seconds
 _LONGEST_LINE: Final = 10_000  # bytes
@@ -103,6 +107,7 @@ class WorkerProcess(ProcessProtocol):
         self._timers: list[IDelayedCall] = []
         self._dialled: Deferred[Any] | None = None
         self._told: object = None  # how much it logs
+        self._last_words: deque[str] | None = deque(maxlen=20)  # None once it serves
 
     def __repr__(self) -> str:
         return f"worker {self.number} (process {self.pid})"
@@ -175,6 +180,7 @@ class WorkerProcess(ProcessProtocol):
         """Called by the worker: it listens."""
         if self.phase is Phase.STARTING:
             self.phase = Phase.SERVING
+            self._last_words = None
             self._watcher.worker_ready(self)
             self.settled.callback(True)
 
@@ -190,6 +196,8 @@ class WorkerProcess(ProcessProtocol):
     def _log_line(self, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip()
         if text:
+            if self._last_words is not None:
+                self._last_words.append(text)
             _log.warn("worker {worker}: {text}", worker=self.number, text=text)
 
     # -- its end
@@ -247,3 +255,6 @@ class WorkerProcess(ProcessProtocol):
         """Log the lines that it had begun."""
         for line in self._printed.values():
             self._log_line(line)
+        if not levels.passes(_NAMESPACE, LogLevel.warn):  # so nobody knows why it did not start
+            for text in self._last_words or ():
+                _log.error("worker {worker}: {text}", worker=self.number, text=text)
