@@ -19,6 +19,7 @@ its rows, and look into no connection or pool themselves.
 ``monitor``  `Monitor`: the face of it all, a service of Twisted's
 ``news``  listeners that are called once a second
 ``operating``  what operators may do over the wire
+``reader``  `Reader`: the rows, from what is watched and was measured
 ``recentlog``  the last warnings and errors of the log
 ``rows``  the rows: plain data, which become JSON as they are
 ``series``  figures of the last hour, in a memory that does not grow

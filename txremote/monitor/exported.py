@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from txremote.monitor.rows import ObjectRow, plain
+from txremote.peer.connection import Connection
 from txremote.peer.exports import ExportTable
 
 #: How many objects are looked at, at most.
@@ -136,3 +137,8 @@ def _count(now: float, tables: Iterable[ExportTable]) -> Generator[None, None, _
             looked += number
         looked += 1
     return _Count(now, objects, holders)
+
+
+def tables_of(connections: Iterable[tuple[str, Connection]]) -> list[ExportTable]:
+    """Return the tables of connections, each with its server's name."""
+    return [connection.inbound.tables.exports for _name, connection in connections]

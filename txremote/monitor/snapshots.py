@@ -38,7 +38,6 @@ from txremote.monitor.system import connection_bytes
 from txremote.net.server_service import ServerService
 from txremote.peer.called import Called, called_by, called_later, called_text, name_in
 from txremote.peer.connection import Connection
-from txremote.peer.exports import ExportTable
 from txremote.peer.lasting import Flow
 from txremote.peer.lifecycle import HANDSHAKING
 from txremote.peer.naming import address_text
@@ -112,10 +111,6 @@ class Snapshots:
     def count_requests(self) -> int:
         """Return how many calls the servers have had."""
         return sum(server.requests_total for server in self.servers.values())
-
-    def export_tables(self) -> list[ExportTable]:
-        """Return the objects that each connection's peer holds."""
-        return [each.inbound.tables.exports for _name, each in self.all_connections()]
 
     def number_of(self, connection: Connection) -> int:
         """Return a connection's number, which is given to no other."""

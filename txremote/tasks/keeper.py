@@ -96,13 +96,8 @@ class TaskKeeper:
         self._no_listeners = TaskListeners()  # of tasks that cannot be found
         self._reactor = reactor
         self._clock: IReactorTime = steady(reactor)
-        # by default as plac does it, a process a task: they may run for hours
-        pool = f"processes:min=0:max={max_running}" if pool is None else pool
-        self._owns_pool = isinstance(pool, str)
-        self._pool: Any = pool_from_string(pool, reactor) if isinstance(pool, str) else pool
-        if self._owns_pool and isinstance(self._pool, PoolService):
-            self._pool.shared = False  # run_async is not to take it
-        check_pool(self._pool)
+        self._owns_pool = pool is None or isinstance(pool, str)
+        self._pool = _pool_for(pool, max_running, reactor)
         self._max_running = max_running
         self._max_waiting = max_waiting
         self._max_remembered = max_remembered
@@ -320,3 +315,14 @@ class TaskKeeper:
 
     def _tasks_ended(self) -> None:
         """For subclasses: called by `stop` when no task is waited for any more."""
+
+
+def _pool_for(pool: IPool | str | None, max_running: int, reactor: Any) -> Any:
+    """Return the pool for process commands. ValueError: it cannot run them."""
+    if pool is None:  # as plac does it, a process a task: they may run for hours
+        pool = f"processes:min=0:max={max_running}"
+    found: Any = pool_from_string(pool, reactor) if isinstance(pool, str) else pool
+    if isinstance(pool, str) and isinstance(found, PoolService):
+        found.shared = False  # run_async is not to take it
+    check_pool(found)
+    return found

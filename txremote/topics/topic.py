@@ -114,11 +114,8 @@ class Topic:
         redis: str | None = None,
         bus: str | Join | None = None,
     ) -> None:
-        for option, given in (
-            ("buffer", buffer),
-            ("max_retained", max_retained),
-            ("max_event", max_event),
-        ):
+        sizes = {"buffer": buffer, "max_retained": max_retained, "max_event": max_event}
+        for option, given in sizes.items():
             if type(given) is not int or given < 1:
                 raise ValueError(f"{option} of a Topic is a positive int, not {given!r}")
         if slow not in POLICIES:

@@ -4,6 +4,7 @@
 ``sources``  where the rows come from: over the wire, for an operator
 ``http``  the same from a server's admin site
 ``views``  the tables: their columns, how a value is shown, sorting and filtering
+``lines``  the lines above them: the server as a whole, its last minutes, the views
 ``once``  all of it printed once, as plain tables: for scripts, and without textual
 ``app``  the screen, by textual
 ``looker``  the task that looks at the server, once a second

@@ -20,20 +20,11 @@ from textual.widgets import Footer, Input, Static
 
 from txremote.monitor.rows import ConnectionRow, TaskRow
 from txremote.monitor.top.dialogs import Output, Question
+from txremote.monitor.top.lines import headline, sparklines, titles
 from txremote.monitor.top.looker import Looker
 from txremote.monitor.top.rowtable import RowTable
 from txremote.monitor.top.sources import Refused, Source, SourceGone
-from txremote.monitor.top.views import (
-    VIEWS,
-    Choice,
-    View,
-    headline,
-    sparklines,
-    table_of,
-    text,
-    titles,
-    view_of,
-)
+from txremote.monitor.top.views import VIEWS, Choice, View, table_of, text, view_of
 from txremote.wire.naming import one_line
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 
+from txremote.monitor.top.lines import headline
 from txremote.monitor.top.sources import Source
-from txremote.monitor.top.views import VIEWS, Choice, Table, View, headline, table_of, view_of
+from txremote.monitor.top.views import VIEWS, Choice, Table, View, table_of, view_of
 
 
 async def tables_once(source: Source, width: int | None, wanted: str = "") -> list[str]:
