@@ -28,10 +28,10 @@ TESTS = Path(__file__).parent
 ROOMS = [
     {"importing"},
     {"errors", "interfaces", "pool_interfaces"},
-    {"levels", "printing"},
+    {"levels"},
     {"wire"},
     {"values"},
-    {"config", "servername", "versions"},
+    {"config", "servername", "versions", "printing"},
     {"refs"},
     {"streams"},
     {"gate"},
@@ -63,7 +63,7 @@ ROOMS = [
             "__main__",
             "",
         ),
-        *("reaching", "not_reached", "notebook", "await_shell", "passwords"),
+        *("reaching", "running", "not_reached", "notebook", "await_shell", "passwords"),
     },
     {"contrib"},
 ]

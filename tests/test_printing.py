@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from txremote.printing import NotPrinted, print_nothing_more, put, put_lines
+from txremote.printing import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    NOT_MADE,
+    NotPrinted,
+    complain,
+    print_nothing_more,
+    put,
+    put_lines,
+)
 
 
 def test_a_text_is_printed_at_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,3 +61,20 @@ def test_output_without_a_descriptor_is_left_as_it_is(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(sys, "stdout", Full())
     print_nothing_more()
+
+
+def test_each_way_to_end_has_a_status_of_its_own() -> None:
+    """A shell's script tells them apart."""
+    assert (DONE, FAILED, NOT_MADE, INTERRUPTED) == (0, 1, 2, 130)
+
+
+def test_a_complaint_is_a_line_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """Results alone are on standard output."""
+    complain("there is no such task")
+    assert capsys.readouterr() == ("", "txremote: there is no such task\n")
+
+
+def test_a_complaint_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A server, or who has taken its port, may have said it."""
+    complain("refused: \x1b]0;title\x07\x9b2J\r\u202e\nsee there")
+    assert capsys.readouterr().err == "txremote: refused:  ]0;title  2J  \nsee there\n"

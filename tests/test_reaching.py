@@ -27,12 +27,12 @@ from tests.console.clients import OnTerminal
 from tests.net.certificates import Authority
 from tests.processes import Program, Twistd, run, script
 from txremote.cli import parser
-from txremote.commands.running import reach
 from txremote.commands.scripts import reach_in_script
 from txremote.net.login import portal_for
 from txremote.net.tls import tls_server
 from txremote.not_reached import NotReached
 from txremote.reaching import PASSWORD, Server, server_of
+from txremote.running import reach
 
 LOCAL = "tcp:0:interface=127.0.0.1"
 SECRET = "a secret"

@@ -33,7 +33,6 @@ from typing import Any, Final
 from twisted.internet import asyncioreactor
 from twisted.internet.defer import CancelledError, Deferred
 
-from txremote.commands.running import reach
 from txremote.console.history import line_before, use_readline
 from txremote.errors import ConnectionLost
 from txremote.peer.asyncio_steps import deferred_of
@@ -43,6 +42,7 @@ from txremote.refs.awaiting import succeeded
 from txremote.refs.operations import dir_remote, signature_remote
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.refs.stacks import nothing_collected
+from txremote.running import reach
 from txremote.shell import DELIMITERS, HISTORY, Completer
 from txremote.wire.consts import HANDLE_INSPECT
 

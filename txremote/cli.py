@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Final
 
-from txremote.commands.command import DONE, FAILED, Command, complain
-from txremote.printing import NotPrinted, print_nothing_more, put
+from txremote.commands.command import Command
+from txremote.printing import DONE, FAILED, NotPrinted, complain, print_nothing_more, put
 
 #: The commands by what they are for, each with its file. A new one is a word here.
 GROUPS: Final[dict[str, dict[str, str]]] = {

@@ -26,9 +26,8 @@ from twisted.web.client import Agent
 
 import txremote
 from txremote import Topic, exposed, offloaded
-from txremote.commands.command import DONE, FAILED, INTERRUPTED
-from txremote.commands.running import run_in_reactor
-from txremote.printing import put
+from txremote.printing import DONE, FAILED, INTERRUPTED, put
+from txremote.running import run_in_reactor
 from txremote.work import pool_from_string
 from txremote.work.childprocess import how_it_ended
 

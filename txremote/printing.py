@@ -1,8 +1,9 @@
 """
-Printing for the commands of ``txremote``, whose reader may have gone, as ``head`` does.
+How the commands of ``txremote`` tell what has come of them: lines, complaints, exit statuses.
 
-A command prints by `put` or `put_lines`, and lets a `NotPrinted` pass: `txremote.cli.main` ends
-quietly for all of them. Whatever prints otherwise is seen there when the rest is flushed.
+The reader of the lines may have gone, as ``head`` does. So a command prints by `put` or
+`put_lines`, and lets a `NotPrinted` pass: `txremote.cli.main` ends quietly for all of them.
+Whatever prints otherwise is seen there when the rest is flushed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TextIO
+from typing import Final, TextIO
+
+from txremote.wire.naming import printable
+
+#: Exit statuses: it is done; the answer is no, or an error; it could not be tried; Ctrl-C.
+DONE: Final = 0
+FAILED: Final = 1
+NOT_MADE: Final = 2
+INTERRUPTED: Final = 130
 
 
 class NotPrinted(Exception):
@@ -42,6 +51,12 @@ def put(text: str = "", file: TextIO | None = None) -> None:
 def put_lines(lines: Iterable[str], file: TextIO | None = None) -> None:
     """Print lines, as `put` prints a text."""
     put("".join(f"{line}\n" for line in lines), file)
+
+
+def complain(sentence: str) -> None:
+    """Tell the user what is wrong, on standard error; a server may have said a part of it."""
+    with suppress(NotPrinted):  # nobody reads it: the status says it all the same
+        put(f"txremote: {printable(sentence)}\n", sys.stderr)
 
 
 def print_nothing_more() -> None:

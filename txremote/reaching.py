@@ -2,7 +2,7 @@
 How a command reaches its server: one set of options, and one way to fail.
 
 `add_server_options` declares the options, and `server_of` reads them and asks for a password if
-need be. `txremote.commands.running` connects and logs in with a reactor, or with what has a
+need be. `txremote.running` connects and logs in with a reactor, or with what has a
 reactor's methods, and `txremote.commands.scripts` as a script does, which begins sooner. Whatever
 goes wrong is a `NotReached`, whose text is the whole of what a user is told; the command's exit
 status is 2.

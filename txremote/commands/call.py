@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twisted.internet.defer import CancelledError, Deferred
 
 from txremote.blocking.connection import BlockingConnection
-from txremote.commands.command import DONE, FAILED, INTERRUPTED, NOT_MADE, Command, complain
+from txremote.commands.command import Command
 from txremote.commands.scripts import reach_in_script, scripts_know
 from txremote.errors import AsyncResultTimeout, ConnectionLost
 from txremote.not_reached import NotReached
 from txremote.peer.connection import Connection
-from txremote.printing import put
+from txremote.printing import DONE, FAILED, INTERRUPTED, NOT_MADE, complain, put
 from txremote.reaching import Server, add_server_options, server_of
 from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
@@ -138,7 +138,7 @@ def _ended_by_term() -> Iterator[None]:
 
 def _run_in_reactor(options: argparse.Namespace, call: Call) -> int:
     """Connect and call in a reactor: plugins of Twisted's may know the server's name."""
-    from txremote.commands.running import run_with_server
+    from txremote.running import run_with_server
 
     return run_with_server(options, partial(_call_once, call=call))
 

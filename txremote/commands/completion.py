@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
-from txremote.commands.command import DONE, NOT_MADE, Command, complain
-from txremote.printing import put
+from txremote.commands.command import Command
+from txremote.printing import DONE, NOT_MADE, complain, put
 
 _SHELLS = ("bash", "zsh", "fish")
 

@@ -17,16 +17,17 @@ from twisted.internet.interfaces import IReactorCore, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
-from txremote.commands.command import DONE, FAILED, INTERRUPTED, NOT_MADE, Command, complain
-from txremote.commands.running import run_in_reactor
+from txremote.commands.command import Command
 from txremote.errors import ConnectionLost
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.monitor.address import admin_address
 from txremote.net.connect import connect
 from txremote.net.tls import client_from_string, unchecked_client
 from txremote.not_reached import NotReached
+from txremote.printing import DONE, FAILED, INTERRUPTED, NOT_MADE, complain
 from txremote.reaching import Server, add_way_options, not_connected, server_of
 from txremote.refs.clock import Reactor, steady
+from txremote.running import run_in_reactor
 from txremote.servername import FORMS, ServerName
 from txremote.wire.naming import one_line
 

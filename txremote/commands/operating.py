@@ -19,18 +19,12 @@ from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred
 
-from txremote.commands.command import (
-    DONE,
-    INTERRUPTED,
-    NOT_MADE,
-    Command,
-    complain,
-)
-from txremote.commands.running import reach
+from txremote.commands.command import Command
 from txremote.monitor.address import AdminAddress, admin_address
 from txremote.not_reached import NotReached
-from txremote.printing import put, put_lines
+from txremote.printing import DONE, INTERRUPTED, NOT_MADE, complain, put, put_lines
 from txremote.reaching import Server, add_server_options, server_of
+from txremote.running import reach
 from txremote.wire.naming import one_line
 
 if TYPE_CHECKING:

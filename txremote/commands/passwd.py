@@ -11,10 +11,11 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 
-from txremote.commands.command import DONE, FAILED, INTERRUPTED, NOT_MADE, Command, complain
+from txremote.commands.command import Command
 from txremote.net.login import LONGEST
 from txremote.passwords.hashes import Hash, hash_of
 from txremote.passwords.passwordfile import check_name, set_password
+from txremote.printing import DONE, FAILED, INTERRUPTED, NOT_MADE, complain
 from txremote.reaching import asked_for
 
 

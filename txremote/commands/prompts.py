@@ -9,10 +9,11 @@ import os
 import sys
 from argparse import REMAINDER, ArgumentParser, Namespace
 
-from txremote.commands.command import DONE, INTERRUPTED, NOT_MADE, Command, complain
-from txremote.commands.running import run_in_reactor
+from txremote.commands.command import Command
 from txremote.not_reached import NotReached
+from txremote.printing import DONE, INTERRUPTED, NOT_MADE, complain
 from txremote.reaching import add_server_options, server_of
+from txremote.running import run_in_reactor
 
 
 def _declare_shell(shell: ArgumentParser) -> None:

@@ -16,23 +16,16 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorCore
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from txremote.commands.command import (
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    NOT_MADE,
-    Command,
-    complain,
-)
-from txremote.commands.running import run_in_reactor
+from txremote.commands.command import Command
 from txremote.errors import RegistryRefused, RegistryUnreachable
-from txremote.printing import put_lines
+from txremote.printing import DONE, FAILED, INTERRUPTED, NOT_MADE, complain, put_lines
 from txremote.registry.choosing import registry_from
 from txremote.registry.entries import LEASE, EntryLimits
 from txremote.registry.messages import REGISTRY_PORT
 from txremote.registry.ports import Place, Registry
 from txremote.registry.serving import RegistryServer
 from txremote.registry.urls import FORMS
+from txremote.running import run_in_reactor
 from txremote.wire.naming import one_line
 
 

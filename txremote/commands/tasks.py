@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from txremote.commands.command import Command
-from txremote.commands.running import run_with_server
 from txremote.reaching import add_server_options
+from txremote.running import run_with_server
 
 
 def _declare(tasks: ArgumentParser) -> None:

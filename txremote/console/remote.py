@@ -20,7 +20,7 @@ from twisted.internet.interfaces import IReactorCore
 
 from txremote.errors import ConnectionLost
 from txremote.peer.connection import Connection
-from txremote.printing import NotPrinted, put, put_lines
+from txremote.printing import NotPrinted, complain, put, put_lines
 from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
 from txremote.tasks.states import ABORTED, FINAL, FINISHED
@@ -92,13 +92,9 @@ def _bar_maker() -> Any:
     try:
         from tqdm import tqdm  # type: ignore[import-untyped]
     except ImportError:
-        _complain("for a progress bar: pip install 'txremote[console]'")
+        complain("for a progress bar: pip install 'txremote[console]'")
         return None
     return tqdm
-
-
-def _complain(sentence: str) -> None:
-    sys.stderr.write(f"txremote: {printable(sentence)}\n")
 
 
 async def _show(task: Any) -> None:
@@ -116,18 +112,18 @@ async def run(reactor: IReactorCore, connection: Connection, options: Namespace)
     except CancelledError:
         return DETACHED
     except (ConnectionLost, TimeoutError) as problem:
-        _complain(str(problem) or f"no answer within {timeout:g} s")
+        complain(str(problem) or f"no answer within {timeout:g} s")
         return NOT_ASKED
     except LookupError as problem:  # there is no such task, or container
-        _complain(str(problem.args[0]))
+        complain(str(problem.args[0]))
         return FAILED
     except AttributeError:
-        _complain(f"what {server} serves is no TaskService: it has no {options.action}")
+        complain(f"what {server} serves is no TaskService: it has no {options.action}")
         return NOT_ASKED
     except NotPrinted:
         raise
     except Exception as problem:  # the server's, of any kind
-        _complain(without_remote_traceback(problem))
+        complain(without_remote_traceback(problem))
         return NOT_ASKED
 
 
@@ -217,12 +213,12 @@ async def _follow(connection: Connection, task: Any, position: int | None) -> in
         status = await ended
     except CancelledError:
         bar.close()
-        _complain(f"detached: task {no} goes on (txremote tasks SERVER output {no} --follow)")
+        complain(f"detached: task {no} goes on (txremote tasks SERVER output {no} --follow)")
         raise
     finally:
         bar.close()
     if status == FINISHED:
         return DONE
     if status != ABORTED or await task.error:  # else the output has said it
-        _complain(await task.error or await repr_remote(task))
+        complain(await task.error or await repr_remote(task))
     return FAILED

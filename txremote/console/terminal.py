@@ -37,7 +37,7 @@ from txremote.console.history import use_readline
 from txremote.console.session import Session
 from txremote.console.tasks import TaskManager
 from txremote.errors import ContainerError
-from txremote.printing import NotPrinted, put, put_lines
+from txremote.printing import NotPrinted, complain, put, put_lines
 from txremote.refs.clock import steady
 from txremote.tasks.states import FINISHED
 from txremote.tasks.task import Task
@@ -235,7 +235,7 @@ async def run_lines(
     for task in background:
         await task.when_done()
         if task.status != FINISHED:
-            _complain(f"{task!r} {task.error}".rstrip())
+            complain(f"{task!r} {task.error}".rstrip())
             status = FAILED
     return status
 
@@ -263,7 +263,7 @@ async def _shown(task: Task, out: TextIO) -> int:
     if unprinted:
         raise unprinted[0]
     if task.error:
-        _complain(task.error)
+        complain(task.error)
     return DONE if task.status == FINISHED else FAILED
 
 
@@ -281,10 +281,6 @@ def _line_reader(fd: int) -> Callable[[str], str]:
     return read
 
 
-def _complain(sentence: str) -> None:
-    sys.stderr.write(f"txremote: {sentence}\n")
-
-
 async def run(reactor: IReactorCore, text: str, words: Sequence[str]) -> int:
     """Run the commands of a container, and words that are its arguments and a command."""
     stdin, stdout = sys.stdin, sys.stdout  # which tasks may change
@@ -294,10 +290,10 @@ async def run(reactor: IReactorCore, text: str, words: Sequence[str]) -> int:
         sessions = Sessions(manager, {container.name: container})
         session = sessions.current()
     except ContainerError as problem:
-        _complain(str(problem))
+        complain(str(problem))
         return NO_CONTAINER
     except Exception as problem:  # of a constructor, which is anybody's code
-        _complain(not_opened(text, problem))
+        complain(not_opened(text, problem))
         return NO_CONTAINER
     try:
         if rest:

@@ -6,11 +6,10 @@ Exit status: 0 written, 2 it could not be.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from txremote.importing import import_longest
-from txremote.printing import put
+from txremote.printing import complain, put
 from txremote.stubs.flavours import FLAVOURS
 from txremote.stubs.module import module_text
 
@@ -29,13 +28,13 @@ def run_stubs(path: str, flavour: str, output: str | None) -> int:
     try:
         declaration = _find(path)
         chosen = [each for each in FLAVOURS if flavour in (each.name, "all")]
-        text = module_text(declaration, path, chosen, _complain)
+        text = module_text(declaration, path, chosen, complain)
         if output is None:
             put(text)
         else:
             Path(output).write_text(text, "utf-8")
     except (ImportError, LookupError, AttributeError, TypeError, OSError) as problem:
-        _complain(str(problem.args[0] if isinstance(problem, LookupError) else problem))
+        complain(str(problem.args[0] if isinstance(problem, LookupError) else problem))
         return NOT_WRITTEN
     return WRITTEN
 
@@ -52,7 +51,3 @@ def _find(path: str) -> object:
         except AttributeError:
             raise LookupError(f"{path!r}: there is no {name!r} in it") from None
     return thing
-
-
-def _complain(sentence: str) -> None:
-    sys.stderr.write(f"txremote: {sentence}\n")

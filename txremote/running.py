@@ -14,14 +14,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorCore, IStreamClientEndpoint
 from twisted.internet.task import react
 
-from txremote.commands.command import INTERRUPTED, NOT_MADE, complain
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.net.client_login import log_in
 from txremote.net.connect import connect
 from txremote.net.tls import client_from_string, unchecked_client
 from txremote.not_reached import NotReached
 from txremote.peer.connection import Connection
-from txremote.printing import NotPrinted
+from txremote.printing import INTERRUPTED, NOT_MADE, NotPrinted, complain
 from txremote.reaching import Server, check_logs_in, login_failed, not_connected, server_of
 from txremote.refs.clock import EventLoop, Reactor, steady
 from txremote.refs.reference import RemoteReference
