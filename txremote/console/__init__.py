@@ -13,6 +13,7 @@ Command containers as plac writes them, and what reads their command lines.
 ``remote``  ``txremote tasks``: the tasks of a server, from a command line
 ``server``  the line console for many clients: `ConsoleService`, and the factory of its clients
 ``session``  `Session`: one client and one container, plac's Interpreter
+``task_news``  `Subscription`: the news of a task, on their way to a client
 ``task_service``  `TaskService`: the tasks of a console, as remote objects
 ``tasks``  `TaskManager`: containers of commands, run as tasks
 ``telnet``  `TelnetLines`: the bytes of a console's client, as lines and keys

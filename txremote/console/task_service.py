@@ -4,30 +4,26 @@
 A client gets a task as a `RemoteTask`, by reference, and the attributes of that by value. All at
 once, and of all tasks, they come as `TaskStatus`; to a peer that knows values that is a copy.
 
-A subscription sends one message at a time, and the next one after the answer, with all the news
-since then. So a slow client costs nothing: the output is in the task's ring anyway, and a line
-says how many have fallen out. A client that fails, or does not answer for a while, is sent nothing
-more.
+The news of a task are sent to those who subscribe to it (`txremote.console.task_news`).
 """
 
 # mypy: disable-error-code="prop-decorator"
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 
 from txremote.console.server import containers_by_name
+from txremote.console.task_news import OnNews, Subscription, figures_of
 from txremote.console.tasks import TaskManager
 from txremote.peer.context import CalledConnection, current_call
-from txremote.peer.logging import logger_for
 from txremote.peer.naming import address_text, peer_text
 from txremote.refs.clock import steady
 from txremote.service import Service, exposed
@@ -40,99 +36,8 @@ from txremote.wire.consts import FEATURE_VALUES
 from txremote.wire.values import AsValue
 from txremote.work.loops import loop_here
 
-_log = logger_for("console")
-
-#: Seconds that a subscriber may take to answer a message.
-PATIENCE: Final = 60.0
-
 #: How many subscriptions one connection may have at a time.
 MAX_SUBSCRIPTIONS: Final = 100
-
-# Output that is sent in one message, in lines and, about, in characters.
-_MOST_LINES: Final = 1000
-_MOST_TEXT: Final = 1 << 18
-
-
-#: A client's function, which is called with the new lines, the status and the progress.
-#: It may return a Deferred.
-OnNews: TypeAlias = Callable[[tuple[str, ...], str, Figures | None], object]
-
-
-class Subscription:
-    """A client's subscription to the news of a task. The client holds it by reference."""
-
-    def __init__(
-        self,
-        task: Task,
-        on_news: OnNews,
-        since: int,
-        clock: IReactorTime,
-        ended: Callable[[Subscription], object],
-    ) -> None:
-        self._task = task
-        self._on_news = on_news
-        self._next = max(0, since)
-        self._clock = clock
-        self._ended = ended
-        self._sent: tuple[str, Figures | None] | None = None  # status and progress, the last
-        self._sending = False
-        self._over = False
-        self._stop_listening = task.listen(self._changed, self._changed, self._changed)
-        self._clock.callLater(0, self._changed)  # after the answer to subscribe()
-
-    @exposed
-    def cancel(self) -> None:
-        """Send nothing more."""
-        if not self._over:
-            self._over = True
-            self._stop_listening()
-            self._ended(self)
-
-    def _changed(self, *_task_and_news: object) -> None:
-        """Send the news, unless an answer is waited for."""
-        if self._over or self._sending:
-            return
-        task = self._task
-        lines = self._take_lines()
-        status = task.status
-        if task.done and self._next < task.output.next:
-            status = RUNNING  # as it was when it had put out no more than this
-        state = status, _figures_of(task)
-        if lines or state != self._sent:
-            self._sent = state
-            self._sending = True
-            sending: Deferred[object] = maybeDeferred(self._on_news, tuple(lines), *state)
-            sending.addTimeout(PATIENCE, self._clock)
-            sending.addCallbacks(self._answered, self._failed)
-        elif task.done:
-            self.cancel()
-
-    def _take_lines(self) -> list[str]:
-        output = self._task.output
-        lines = output.lines(self._next)[:_MOST_LINES]
-        size = 0
-        for count, line in enumerate(lines, 1):
-            size += len(line)
-            if size > _MOST_TEXT:
-                del lines[count:]
-        lost = output.first - self._next
-        if lines:
-            self._next = max(self._next, output.first) + len(lines)
-            if lost > 0:
-                lines.insert(0, f"... {lost} lines were dropped")
-        return lines
-
-    def _answered(self, _answer: object) -> None:
-        self._sending = False
-        self._changed()
-
-    def _failed(self, failure: Failure) -> None:
-        _log.debug(
-            "a subscriber of {task} is sent nothing more: {problem}",
-            task=self._task,
-            problem=failure.value,
-        )
-        self.cancel()
 
 
 def _attribute(name: str, meaning: str) -> property:
@@ -193,7 +98,7 @@ class RemoteTask:
     @property
     def progress(self) -> Figures | None:
         """Its last progress, as done, total and text, or None."""
-        return _figures_of(self._task)
+        return figures_of(self._task)
 
     @exposed
     @property
@@ -389,10 +294,6 @@ def _kill(task: Task) -> bool:
     return task.kill()
 
 
-def _figures_of(task: Task) -> Figures | None:
-    return None if task.progress is None else task.progress.figures
-
-
 def _pace_of(task: Task) -> tuple[float, float | None, float | None]:
     return task.counted_for(), task.progress_rate(), task.time_left()
 
@@ -401,5 +302,5 @@ def _status_of(task: Task) -> TaskStatus:
     times = task.submitted, task.started, task.ended
     return TaskStatus(
         *(task.no, tuple(task.arglist), task.status, task.foreground, task.error),
-        *(_figures_of(task), times, task.owner, task.duration, _pace_of(task)),
+        *(figures_of(task), times, task.owner, task.duration, _pace_of(task)),
     )
