@@ -21,6 +21,26 @@ def test_missing_words_are_named(words, capsys):
     assert capsys.readouterr().err.startswith("usage: txremote")
 
 
+def test_ctrl_c_while_a_command_is_imported_ends_it_as_later_on(monkeypatch, capsys):
+    """By the same status, and without a traceback."""
+
+    def interrupted(_name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("txremote.cli.import_module", interrupted)
+    assert main(["call", "127.0.0.1:1", "who"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("seconds", ["soon", "0", "-1", "nan", "inf"])
+def test_a_timeout_that_is_none_is_named(seconds, capsys):
+    """In the user's words."""
+    with pytest.raises(SystemExit):
+        main(["health", "127.0.0.1:1", "--timeout", seconds])
+    err = capsys.readouterr().err
+    assert f"--timeout: a number of seconds, more than 0, not {seconds!r}" in err
+
+
 def test_help_of_call_explains_its_words(capsys):
     """call --help tells server, name, arguments and options."""
     with pytest.raises(SystemExit):

@@ -17,7 +17,15 @@ from importlib import import_module
 from typing import Final
 
 from txremote.commands.command import Command
-from txremote.printing import DONE, FAILED, NotPrinted, complain, print_nothing_more, put
+from txremote.printing import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    NotPrinted,
+    complain,
+    print_nothing_more,
+    put,
+)
 
 #: The commands by what they are for, each with its file. A new one is a word here.
 GROUPS: Final[dict[str, dict[str, str]]] = {
@@ -104,7 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     Run a command, of the process's own words if there are no others; return its exit status.
 
-    It is 0 where the reader of the output has gone: it has seen what it wanted.
+    It is 0 where the reader of the output has gone: it has seen what it wanted. Ctrl-C ends any
+    command with `INTERRUPTED`, one that is still being imported, too.
     """
     try:
         try:
@@ -115,6 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not problem.seen_enough:
             complain(str(problem))
         return DONE if problem.seen_enough else FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
     finally:
         print_nothing_more()
 

@@ -15,8 +15,9 @@ import os
 import re
 import sys
 import warnings
-from argparse import ArgumentParser, Namespace, _ArgumentGroup
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
 from collections.abc import Callable
+from math import inf
 from typing import Final, NamedTuple
 
 from txremote.not_reached import NotReached, why_not_connected, why_not_logged_in
@@ -79,9 +80,12 @@ def add_way_options(command: ArgumentParser, timeout: float) -> _ArgumentGroup:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not seconds > 0:
-        raise ValueError
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < inf:
+        raise ArgumentTypeError(f"a number of seconds, more than 0, not {text!r}")
     return seconds
 
 

@@ -144,6 +144,16 @@ def test_one_can_wait_for_room_to_send_as_well(ends: Any) -> None:
 
 
 @both
+@pytest.mark.parametrize("seconds", [3e6, 1e300])
+def test_one_can_wait_for_longer_than_poll_takes(ends: Any, seconds: float) -> None:
+    """As calls do whose program gives them a month, or as good as for ever."""
+    with ends() as (channel, peer):
+        peer.send(b"x")
+        assert channel.wait(seconds) is True
+        channel.wait_writable(seconds)
+
+
+@both
 @pytest.mark.parametrize("writable", [False, True])
 def test_an_interrupt_ends_a_wait(ends: Any, writable: bool) -> None:
     """In another thread, or the next one: also while the socket is full."""

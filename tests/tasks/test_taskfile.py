@@ -11,7 +11,16 @@ import pytest
 from twisted.internet.task import Clock
 
 from txremote.tasks.store import TaskStore
-from txremote.tasks.taskfile import Batch, FileInUse, Row, Writer, connected, prepare, read_rows
+from txremote.tasks.taskfile import (
+    Batch,
+    FileInUse,
+    Row,
+    UnusableFile,
+    Writer,
+    connected,
+    prepare,
+    read_rows,
+)
 
 ROW = Row(3, "AsynTask", '["work"]', "ann", "RUNNING", 1.0, 2.0, None, "", "", "")
 
@@ -65,6 +74,20 @@ def test_a_file_that_cannot_be_used_is_a_sentence(harm: Any, why: str, tmp_path:
     with pytest.raises(ValueError, match=why):
         TaskStore(str(path), Clock())
     assert path.read_bytes() == before
+
+
+def test_a_disk_that_is_full_is_a_sentence_and_the_next_start_makes_the_file(
+    tmp_path: Path,
+) -> None:
+    """It leaves nothing half made."""
+    path = str(tmp_path / "tasks.db")
+    with closing(connected(path, "rwc")) as database:
+        database.execute("PRAGMA max_page_count = 2")  # for SQLite the same
+        with pytest.raises(UnusableFile, match=r"cannot write .*: database or disk is full"):
+            prepare(path, database)
+    TaskStore(path, Clock())
+    with closing(connected(path, "rwc")) as database:
+        prepare(path, database)
 
 
 def test_two_servers_cannot_have_one_file(tmp_path: Path) -> None:

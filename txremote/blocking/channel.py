@@ -23,6 +23,7 @@ from txremote.eventloop import tcp
 
 READ_SIZE = 65536
 _LONG_READ_SIZE = 262144  # while long messages of a stream may come
+_LONGEST = 1e9  # milliseconds: poll takes no more than 2**31, and who waits for longer asks again
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
 
@@ -75,7 +76,7 @@ class ByteChannel:
         also until bytes can be sent. Tells whether there are bytes to read.
         """
         polling = self._both if writable else self._reading
-        milliseconds = None if timeout is None else max(0.0, timeout * 1000)
+        milliseconds = None if timeout is None else min(max(0.0, timeout * 1000), _LONGEST)
         readable = False
         for descriptor, events in polling.poll(milliseconds):
             if descriptor == self._incoming:
@@ -86,7 +87,7 @@ class ByteChannel:
 
     def wait_writable(self, timeout: float | None) -> None:
         """Sleep until bytes can be sent, or the time is over."""
-        self._writing.poll(None if timeout is None else max(0.0, timeout * 1000))
+        self._writing.poll(None if timeout is None else min(max(0.0, timeout * 1000), _LONGEST))
 
     def read_long(self, long: bool) -> None:
         """Receive more at once, or as much as ever."""

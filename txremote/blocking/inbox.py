@@ -117,7 +117,7 @@ class Inbox:
             self.sleeping.append(waiter)
             if not (self.items or waiter.done) and reading.locked():
                 left = -1 if deadline is None else max(0.0, deadline - monotonic())
-                woken = parked.acquire(timeout=left)
+                woken = parked.acquire(timeout=min(left, threading.TIMEOUT_MAX))
         except BaseException:  # Ctrl-C
             try:
                 self.sleeping.remove(waiter)

@@ -51,7 +51,7 @@ class Clock:
 
     def wait(self, changed: threading.Condition, seconds: float | None) -> None:
         """Wait until something has changed, for some seconds at most."""
-        changed.wait(seconds)
+        changed.wait(None if seconds is None else min(seconds, threading.TIMEOUT_MAX))
 
 
 class ReconnectingClient:

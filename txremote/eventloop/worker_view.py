@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
+from threading import TIMEOUT_MAX
 from time import monotonic
 from typing import Any, ParamSpec
 
@@ -103,7 +104,7 @@ class WorkerView(BlockingView):
                     left = None if deadline is None else deadline - monotonic()
                     if left is not None and left <= 0:
                         break
-                    wait.awake.acquire(timeout=left)
+                    wait.awake.acquire(timeout=_at_most(left))
                     continue
                 lane, item = found
                 wait.interrupt()
@@ -188,7 +189,7 @@ class WorkerView(BlockingView):
         self._loop.callFromThread(let_in)
         try:
             if not self.closed:  # else nobody may wake us any more
-                wait.awake.acquire(timeout=timeout)
+                wait.awake.acquire(timeout=_at_most(timeout))
         finally:
             self.protocol.executor.polling -= 1
             if pool is not None:
@@ -218,6 +219,11 @@ class WorkerView(BlockingView):
             self._before_closed()
         finally:
             self._loop.callFromThread(self.protocol.leave)
+
+
+def _at_most(seconds: float | None) -> float | None:
+    """Return a time that a lock can be waited for."""
+    return None if seconds is None else min(seconds, TIMEOUT_MAX)
 
 
 def _cancel_all(deferreds: list[Deferred[object]]) -> None:

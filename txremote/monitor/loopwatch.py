@@ -174,7 +174,7 @@ class LoopWatch:
     # -- in the watchdog's thread
 
     def _watch(self) -> None:
-        period = self._slow / 2
+        period = min(self._slow / 2, threading.TIMEOUT_MAX)
         while not self._stopped.wait(period):
             if self._works():
                 try:

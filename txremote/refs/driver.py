@@ -111,7 +111,7 @@ class ReactorDriver:
             raise WouldBlockReactor(_ADVICE)
         arrived = threading.Event()
         result.when_ended(arrived.set)
-        arrived.wait(timeout)
+        arrived.wait(None if timeout is None else min(timeout, threading.TIMEOUT_MAX))
 
     def expect(self, result: Pending) -> None:
         """Do nothing: the reactor brings it."""

@@ -130,7 +130,7 @@ class TaskStore:
         if not os.path.isdir(folder) or os.path.isdir(self.path):
             why = f"there is no folder {folder}" if not os.path.isdir(folder) else "it is a folder"
             raise UnusableFile(f"cannot open {self.path}: {why}")
-        if os.path.exists(self.path):
+        if os.path.exists(self.path) and os.path.getsize(self.path):
             with closing(connected(self.path, "ro")) as found, suppress(FileInUse):
                 check_file(self.path, found)  # a server that uses it now may end before this does
 

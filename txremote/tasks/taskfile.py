@@ -18,6 +18,7 @@ _VERSION: Final = 1
 _APPLICATION: Final = 0x7478726D  # "txrm": of all files of SQLite's, ours
 
 _SCHEMA = f"""
+BEGIN EXCLUSIVE;
 CREATE TABLE tasks (no INTEGER PRIMARY KEY, kind TEXT, words TEXT, owner TEXT, status TEXT,
     submitted REAL, started REAL, ended REAL, error TEXT, traceback TEXT, result TEXT);
 CREATE TABLE lines (no INTEGER, number INTEGER, text TEXT, PRIMARY KEY (no, number)) WITHOUT ROWID;
@@ -25,6 +26,7 @@ CREATE TABLE ends (clean INTEGER);
 INSERT INTO ends VALUES (1);
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {_VERSION};
+COMMIT;
 """
 
 
@@ -156,7 +158,9 @@ def prepare(path: str, database: sqlite3.Connection) -> None:
                 (f"TaskLost: the server was {how} while it ran", ABORTED, *sorted(FINAL)),
             )
     except (sqlite3.Error, OSError) as problem:
-        check_file(path, database)
+        database.rollback()
+        if os.path.getsize(path):  # else the disk was full, and it is still to be made
+            check_file(path, database)
         raise UnusableFile(f"cannot write {path}: {problem}") from None
     check_file(path, database)
 

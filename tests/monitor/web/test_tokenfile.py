@@ -4,12 +4,13 @@ The file with the token: whose it is, and who may read it.
 
 from __future__ import annotations
 
+import resource
 import stat
 from pathlib import Path
 
 import pytest
 
-from txremote.monitor.web.tokenfile import TokenFile
+from txremote.monitor.web.tokenfile import BadToken, TokenFile
 
 
 def test_an_operators_file_is_made_once(tmp_path: Path) -> None:
@@ -25,6 +26,19 @@ def test_an_operators_file_is_made_once(tmp_path: Path) -> None:
     again = TokenFile(str(path))
     again.check()
     assert again.take() == token
+
+
+def test_a_full_disk_leaves_no_file_that_holds_no_token(tmp_path: Path) -> None:
+    """Else the next start would be refused, when there is room again."""
+    file = TokenFile(str(tmp_path / "token"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # no file may grow
+    try:
+        with pytest.raises(BadToken, match=r"has no token: .*token: File too large"):
+            file.take()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert len(file.take()) >= 32
 
 
 def test_a_fresh_token_goes_with_its_folder(

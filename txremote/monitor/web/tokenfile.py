@@ -74,8 +74,13 @@ class TokenFile:
 
 def _make(path: Path) -> bytes:
     token = secrets.token_urlsafe(32).encode()
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(token + b"\n")
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    try:
+        with file:
+            file.write(token + b"\n")
+    except OSError:  # the disk is full: an empty file would be no token the next time
+        path.unlink()
+        raise
     return token
 
 
