@@ -30,13 +30,9 @@ from txremote.monitor.holds import HoldLog
 from txremote.monitor.loopwatch import LoopWatch
 from txremote.monitor.news import News
 from txremote.monitor.reader import Reader
-from txremote.monitor.rows import (
-    ROWS,
-)
+from txremote.monitor.rows import ROWS
 from txremote.monitor.snapshots import Certificates
-from txremote.monitor.system import (
-    resident_memory,
-)
+from txremote.monitor.system import resident_memory
 from txremote.net.server_service import ServerService
 from txremote.peer.observing import timed_requests
 from txremote.peer.request import Request
