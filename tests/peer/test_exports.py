@@ -12,15 +12,36 @@ import weakref
 from typing import Any
 
 import pytest
+import pytest_twisted
 
-from txremote import NotSendable
+from tests.net.servers import served
+from txremote import NotSendable, Service, connect, exposed
 from txremote.peer.exports import Export, ExportTable, Granted
 from txremote.wire.brine import load
 from txremote.wire.keys import key_of
 
 
 class Thing:
-    pass
+    def method(self) -> None: ...
+
+    def other(self) -> None: ...
+
+
+class Subject(Service):
+    """Keeps callbacks in a set, whatever stands for them."""
+
+    def __init__(self) -> None:
+        self.observers: set[Any] = set()
+
+    @exposed
+    def subscribe(self, callback: Any) -> int:
+        self.observers.add(callback)
+        return len(self.observers)
+
+    @exposed
+    def unsubscribe(self, callback: Any) -> int:
+        self.observers.discard(callback)
+        return len(self.observers)
 
 
 class Meta(type):
@@ -47,6 +68,37 @@ def test_each_boxing_counts_one_more_of_the_same_object() -> None:
     assert export.count == 2
     assert len(table) == 1
     assert table.find(key_of(export.pack)) is export
+
+
+@pytest.mark.parametrize("kept", [0, 3])
+def test_a_bound_method_is_the_same_however_often_it_is_read(kept: int) -> None:
+    """In a table of one, and of more; those of other objects, or of other names, are others."""
+    table = ExportTable(20)
+    things = [Thing() for _ in range(kept)]
+    for each in things:
+        table.hand_out(each)
+    thing, items = Thing(), [1]
+    same = [table.hand_out(thing.method), table.hand_out(thing.method)]
+    assert same[0] is same[1] is table.of(thing.method)
+    assert table.hand_out(items.append) is table.hand_out(items.append)
+    table.give_back(same[0], 2)
+    assert table.of(thing.method) is None
+    one = table.hand_out(thing.method)
+    others = (thing.other, Thing().method, thing, Thing.method, items.extend, [1].append)
+    assert len({id(export) for export in (one, *map(table.hand_out, others))}) == 7
+
+
+@pytest.mark.parametrize("threaded", [False, True])
+@pytest_twisted.ensureDeferred
+async def test_who_unsubscribes_a_method_is_unsubscribed(threaded: bool) -> None:
+    thing = Thing()
+    async with served(Subject, threaded_service=threaded) as port:
+        conn = await connect(f"tcp:127.0.0.1:{port.getHost().port}")
+        assert await conn.root.subscribe(thing.method) == 1
+        assert await conn.root.subscribe(thing.method) == 1
+        assert await conn.root.subscribe(thing.other) == 2
+        assert await conn.root.unsubscribe(thing.method) == 1
+        await conn.close()
 
 
 def test_it_is_dropped_when_as_many_have_come_back() -> None:

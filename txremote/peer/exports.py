@@ -21,7 +21,7 @@ from contextvars import Context
 from functools import lru_cache
 from itertools import count, islice
 from random import randrange
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, Protocol, TypeAlias, final
 
 from txremote.errors import NotSendable
 from txremote.gate.exposure import has_attributes, method_names
@@ -182,8 +182,10 @@ class HandingOut(Protocol):
         """Raise `NotSendable` for what is not handed out."""
 
 
+# By what an export is found: its id pack, and its object.
+_Key: TypeAlias = bytes | int | tuple[int, int]
 # Of a table without exports. Nothing is ever put in.
-_NONE: Final[dict[bytes | int, Export]] = {}
+_NONE: Final[dict[_Key, Export]] = {}
 
 
 class LettingGo(Protocol):
@@ -191,6 +193,19 @@ class LettingGo(Protocol):
 
     def let_go(self, held: list[object]) -> None:
         """Empty a list that holds a generator, where the generator's code runs."""
+
+
+def _identity(target: Any) -> int | tuple[int, int]:
+    """
+    Return what two objects have in common that are the same to a peer. Python makes a bound method
+    anew whenever it is read: a peer that keeps callbacks in a set is to find the one it has.
+    """
+    kind = type(target)
+    if kind is types.MethodType:
+        return id(target.__self__), id(target.__func__)
+    if kind is types.BuiltinMethodType:
+        return id(target.__self__), hash(target)  # made of both addresses
+    return id(target)
 
 
 class ExportTable:
@@ -219,7 +234,7 @@ class ExportTable:
         self._number = 0  # the last instance id
         # one alone, or each by its key and by the identity of its object: a listener may have
         # very many connections of which each has handed out its root, and nothing else
-        self._found: dict[bytes | int, Export] | Export = _NONE
+        self._found: dict[_Key, Export] | Export = _NONE
         self._classes = classes if classes is not None else ClassNumbers()
 
     def __len__(self) -> int:
@@ -258,11 +273,11 @@ class ExportTable:
     def _enter(self, export: Export) -> None:
         found = self._found
         if type(found) is Export:
-            found = self._found = {id(found.target): found, found.key: found}
+            found = self._found = {_identity(found.target): found, found.key: found}
         elif not found:
             self._found = export
             return
-        found[id(export.target)] = found[export.key] = export
+        found[_identity(export.target)] = found[export.key] = export
 
     def find(self, key: bytes) -> Export | None:
         """Return the export that a key stands for, or None."""
@@ -282,8 +297,9 @@ class ExportTable:
         """Return the export of an object, or None if the peer does not hold it."""
         found = self._found
         if type(found) is not Export:
-            return found.get(id(target))
-        return found if found.target is target else None
+            return found.get(_identity(target))
+        same = found.target is target or _identity(found.target) == _identity(target)
+        return found if same else None
 
     def give_back(self, export: Export, count: object) -> None:
         """Take back references; a ValueError if they are no positive int or more than given."""
@@ -298,7 +314,7 @@ class ExportTable:
                 self._found = _NONE
             elif type(found) is not Export:
                 found.pop(export.key, None)
-                found.pop(id(export.target), None)
+                found.pop(_identity(export.target), None)
             self._drop(export)
 
     def clear(self) -> None:
