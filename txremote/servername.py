@@ -132,6 +132,12 @@ def server_name(text: str) -> ServerName:
     return found
 
 
+def check_port(port: object) -> None:
+    """Raise ValueError if a number is no port: the system would take its last 16 bits for one."""
+    if isinstance(port, int) and not 0 <= port < 65536:
+        raise ValueError(f"a port is a number from 0 to 65535, not {port}")
+
+
 def listening_description(text: str) -> str:
     """
     Return the description of a server endpoint, as Twisted's ``serverFromString`` takes it:

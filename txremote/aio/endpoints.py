@@ -27,6 +27,7 @@ from zope.interface import implementer
 from txremote.aio.transport import ConnectionTransport, TransportOwner
 from txremote.net.tls import TLSClientEndpoint
 from txremote.refs.clock import EventLoop
+from txremote.servername import check_port
 
 #: Seconds that an address has to answer before the next is tried as well.
 PATIENCE = 0.3
@@ -118,6 +119,7 @@ class HostEndpoint(_Endpoint):
 
     async def _targets(self) -> list[_Target]:
         try:
+            check_port(self.port)
             found = await self.reactor.loop.getaddrinfo(
                 self.host, self.port, family=self.family, type=socket.SOCK_STREAM
             )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from txremote.eventloop.certificates import why_refused
 from txremote.eventloop.tcp import KEEPALIVE_IDLE
 from txremote.peer.tls_words import BEFORE_TLS, CUT_OFF, in_words
+from txremote.servername import check_port
 
 if TYPE_CHECKING:  # it comes with the extra tls
     from cryptography.x509 import Certificate
@@ -35,8 +36,10 @@ def open_socket(
 ) -> socket.socket:
     """
     Connect to the first address that answers, and return the socket, which keeps the
-    given time-out. ``keepalive`` is whether TCP's is on, or its seconds. Raises OSError.
+    given time-out. ``keepalive`` is whether TCP's is on, or its seconds. Raises OSError, and
+    ValueError if the port is none.
     """
+    check_port(port)
     problem: OSError | None = None
     found = socket.getaddrinfo(host, port, family, socktype, proto)
     for kind, way, protocol, _name, address in found:

@@ -34,6 +34,7 @@ from txremote.net.unixsockets import PRIVATE, adopt, clear_stale, remove
 from txremote.peer.connection import Connection, is_local
 from txremote.refs import forks
 from txremote.refs.reactorthread import is_in_reactor
+from txremote.servername import check_port
 from txremote.service import instantiate
 
 
@@ -146,6 +147,7 @@ class ThreadedServer:
         if hostname is None:
             hostname = "::1" if ipv6 else "127.0.0.1"
         family = socket.AF_INET6 if ipv6 else socket.AF_INET
+        check_port(port)
         found = socket.getaddrinfo(hostname, port, family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
         self.listener = socket.socket(family, socket.SOCK_STREAM)
         if reuse_addr:
