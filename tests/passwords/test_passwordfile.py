@@ -60,6 +60,19 @@ def test_a_disk_that_is_full_leaves_the_file_as_it_was(
     assert os.listdir(tmp_path) == ["users"]
 
 
+@pytest.mark.parametrize("kind", ["a device", "a pipe"])
+def test_only_a_file_is_written(kind: str, tmp_path: Path) -> None:
+    """Reading a device may never end, and a new file would take its place."""
+    place = tmp_path / "here"
+    if kind == "a pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to("/dev/zero")
+    with pytest.raises(OSError, match="it is no regular file"):
+        set_password(str(place), "ann", WORD)
+    assert not place.is_file() and list(tmp_path.iterdir()) == [place]
+
+
 def test_writers_take_turns(tmp_path: Path) -> None:
     """Of several processes at once each one's line is there."""
     code = (

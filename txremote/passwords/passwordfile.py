@@ -8,8 +8,10 @@ happens between, and two writers take turns.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -100,10 +102,13 @@ def set_password(path: str, name: str, word: Hash | None) -> bool:
 @contextmanager
 def _locked(path: str, make: bool) -> Iterator[bytes]:
     """Give what is in a file, while no other writer has it."""
-    flags = os.O_RDONLY | os.O_CLOEXEC | (os.O_CREAT if make else 0)
+    # a pipe is opened at once, and refused then
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_CREAT if make else 0)
     while True:
         number = os.open(path, flags, 0o600)
         with os.fdopen(number, "rb") as file:
+            if not stat.S_ISREG(os.fstat(number).st_mode):  # it would be replaced by a file
+                raise OSError(errno.EINVAL, "it is no regular file", path)
             fcntl.flock(file, fcntl.LOCK_EX)
             if not _is_still(path, file.fileno()):
                 continue  # a writer before this one has replaced it
