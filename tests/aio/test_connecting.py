@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.error import ConnectionRefusedError as Refused
 
 from tests.aio.loops import LOOPS, Counter, run_in
 from txremote.aio import connect, connecting, listen
@@ -45,7 +44,7 @@ def test_nobody_there_is_an_error(kind: str) -> None:
         async with listen("localhost:0", Counter) as server:
             port = server.port
         assert port is not None
-        with pytest.raises(Refused):
+        with pytest.raises(ConnectionRefusedError):
             await connect("127.0.0.1", port)
 
     run_in(kind, main)

@@ -9,7 +9,6 @@ import struct
 import sys
 
 import pytest
-from twisted.internet.error import ConnectionRefusedError as Refused
 
 from tests.aio.loops import LOOPS, Counter, run_in
 from txremote.aio import connect, listen
@@ -46,7 +45,7 @@ def test_a_close_that_is_cancelled_closes_all(kind: str) -> None:
                 await asyncio.sleep(0)
                 serving.cancel()
             await asyncio.wait_for(ended.asFuture(asyncio.get_running_loop()), 10)
-            with pytest.raises(Refused):
+            with pytest.raises(ConnectionRefusedError):
                 await connect(server.address)
 
     run_in(kind, main)

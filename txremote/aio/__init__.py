@@ -16,6 +16,7 @@ or uvloop's. Neither this nor what it imports installs a reactor.
 ``logs``        Python's logging gets what txremote logs
 ``descriptors`` objects that read and write by themselves, as the pipes of pools do
 ``children``    the processes of pools
+``oserrors``    Twisted's errors of connecting and listening as asyncio's programs expect them
 ``ending``      what is done when a loop ends
 """
 

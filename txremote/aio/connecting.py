@@ -18,6 +18,7 @@ from txremote.aio.endpoints import (
     UNIXEndpoint,
 )
 from txremote.aio.loop import AsyncioLoop
+from txremote.aio.oserrors import as_os_errors
 from txremote.config import ConnectionConfig
 from txremote.net.connect import connect as connect_by
 from txremote.net.tls import client_endpoint_of
@@ -96,7 +97,9 @@ def connect(
         registry: Of ``"registry:NAME"``: the registry's URL; see `txremote.connect`.
 
     Raises:
-        As `txremote.connect`; and RuntimeError where no asyncio loop runs.
+        OSError: nobody is there: `ConnectionRefusedError` and its like, as of asyncio's own.
+        RuntimeError: no asyncio loop runs.
+        All others are those of `txremote.connect`.
     """
 
     async def opening() -> Connection:
@@ -112,7 +115,8 @@ def connect(
             reactor=loop,
         )
         try:
-            return await connecting
+            with as_os_errors():
+                return await connecting
         except asyncio.CancelledError:
             # it may have come in the same turn, and nobody has it
             connecting.addCallback(Connection.close).addErrback(lambda _cancelled: None)

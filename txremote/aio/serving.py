@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 
 from txremote.aio.connecting import Opening
 from txremote.aio.loop import AsyncioLoop
+from txremote.aio.oserrors import as_os_errors
 from txremote.aio.ports import TLSServerEndpoint
 from txremote.config import ConnectionConfig, make_config, with_values
 from txremote.net.listen import (
@@ -121,7 +122,9 @@ def listen(
         values: The switch ``values``, if not None.
 
     Raises:
-        As `txremote.listen`; and RuntimeError where no asyncio loop runs.
+        OSError: the address is in use, or may not be had, as of asyncio's own servers.
+        RuntimeError: no asyncio loop runs.
+        All others are those of `txremote.listen`.
     """
 
     async def opening() -> Server:
@@ -132,7 +135,8 @@ def listen(
         if ssl is not None:
             where = TLSServerEndpoint(where, ssl)
         guarded = listen_guarded(where, factory, factory.refusal)
-        port = await awaitable(Deferred.fromCoroutine(guarded))
+        with as_os_errors():
+            port = await awaitable(Deferred.fromCoroutine(guarded))
         return Server(loop, factory, port)
 
     return Opening(opening(), Server.close)
