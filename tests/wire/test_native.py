@@ -83,3 +83,18 @@ def test_no_module_that_is_compiled_has_coroutines() -> None:
         if isinstance(node, ast.AsyncFunctionDef)
     }
     assert not found
+
+
+def test_no_class_that_is_compiled_is_given_attributes_later() -> None:
+    """``Answer.__name__ = ...`` in its own module is nothing that mypyc can make code of."""
+    found = {
+        f"{ast.unparse(node)} in {module.relative_to(PACKAGE)}"
+        for module in compiled()
+        for classes in [{n.name for n in tree_of(module).body if isinstance(n, ast.ClassDef)}]
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name)
+        if target.value.id in classes
+    }
+    assert not found

@@ -25,8 +25,8 @@ from txremote.peer.lifecycle import CLOSING
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.ports import ConnectionPort
-from txremote.peer.promise import failed_call
-from txremote.peer.references import ReferenceTables, StillToCome
+from txremote.peer.promise import StillToCome, failed_call
+from txremote.peer.references import ReferenceTables
 from txremote.peer.unanswered_call import UnansweredCall, keep_received
 from txremote.refs.reference import RemoteReference
 from txremote.refs.value_calls import ValueCalls

@@ -36,6 +36,16 @@ Args = tuple[object, ...]
 Kwargs = dict[str, object]
 
 
+class StillToCome(NotSendable):
+    """The result of a call is to be sent, and is still to come. Peers are told its base's name."""
+
+    __module__ = NotSendable.__module__
+    __qualname__ = NotSendable.__qualname__
+
+
+StillToCome.__name__ = NotSendable.__name__
+
+
 class Promise(CallResult):
     """The Deferred of a call, which other calls can use."""
 

@@ -21,6 +21,7 @@ from txremote.config import ConnectionConfig
 from txremote.errors import NotSendable
 from txremote.peer.exports import Export, ExportTable
 from txremote.peer.imports import ImportTable
+from txremote.peer.promise import StillToCome
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import TypedNetref, TypedPath, TypedReference
@@ -66,16 +67,6 @@ _NOT_VALUES: dict[type, str] = {
     ),
     Promised: "",  # it is looked up here, so that others cost nothing more
 }
-
-
-class StillToCome(NotSendable):
-    """The result of a call is to be sent, and is still to come. Peers are told its base's name."""
-
-    __module__ = NotSendable.__module__
-    __qualname__ = NotSendable.__qualname__
-
-
-StillToCome.__name__ = NotSendable.__name__
 
 
 class Peer(Protocol):
