@@ -70,7 +70,7 @@ def test_an_end_is_noticed_without_a_signal(new_loop: NewLoop) -> None:
         assert isinstance(done, ProcessDone)
         assert isinstance(terminated, ProcessTerminated)
         assert terminated.signal == signal.SIGKILL
-        assert child_processes.children() == others
+        assert child_processes.children() <= others
 
     run(main, new_loop)
 
@@ -153,7 +153,7 @@ def test_a_loop_that_is_closed_leaves_none(
     for thread in threading.enumerate():
         if thread.name == "txremote reaper":
             thread.join(20)
-    assert child_processes.children() == others
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert child_processes.children() <= others
+    assert len(os.listdir("/proc/self/fd")) <= before
     assert [len(watched.reasons) <= 1 for _child, watched in both] == [True, True]
     assert not recwarn.list

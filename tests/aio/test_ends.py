@@ -68,7 +68,7 @@ def test_pools_end_with_their_loop_and_the_next_loop_has_its_own(new_loop: NewLo
     with logged() as lines:
         others = child_processes.children()
         run(work, new_loop)
-        assert child_processes.children() == others
+        assert child_processes.children() <= others
         run(work, new_loop)
     assert not lines
 

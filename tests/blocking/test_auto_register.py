@@ -39,6 +39,7 @@ def test_it_is_tried_until_it_is_acknowledged_and_taken_out_at_the_end(
 ) -> None:
     """Whatever a registrar raises; then it is left alone for its interval."""
     monkeypatch.setattr(AutoRegister, "RETRY", 0.001)
+    others = set(threading.enumerate())
     registrar = FakeRegistrar(False, OSError("no network"), True)
     entry = AutoRegister(registrar, ("a",), 7, "127.0.0.1", logging.getLogger("x"))
     entry.begin()
@@ -46,7 +47,8 @@ def test_it_is_tried_until_it_is_acknowledged_and_taken_out_at_the_end(
     entry.end(wait=True)
     assert registrar.told == [*[(("a",), 7, "127.0.0.1")] * 3, 7]
     assert "no network" in caplog.text
-    assert not any(each.name == "txremote registrar" for each in threading.enumerate())
+    left = set(threading.enumerate()) - others
+    assert not [each for each in left if each.name == "txremote registrar"]
 
 
 def test_one_that_never_began_ends() -> None:

@@ -104,6 +104,14 @@ def children() -> set[int]:
     return {child.pid for child in psutil.Process().children() if lives(child.pid)}
 
 
+def nothing_beyond(before: tuple[set[int], int]) -> bool:
+    """
+    Tell whether there are no processes and descriptors but those of before: `children` and
+    `descriptors`. What tests before this one have left may have gone meanwhile.
+    """
+    return children() <= before[0] and descriptors() <= before[1]
+
+
 def descriptors() -> int:
     """Return how many descriptors are open."""
     return len(os.listdir("/proc/self/fd"))

@@ -22,6 +22,7 @@ from tests.work.child_processes import (
     children,
     descriptors,
     lives,
+    nothing_beyond,
     outcome_of,
     outcomes_of,
     pid_in,
@@ -127,7 +128,7 @@ class TestTheEnd:
         assert not process.doomed
         tickets.close()
         await until(lambda: heard == ["to you"])
-        await until(lambda: (children(), descriptors()) == before)
+        await until(lambda: nothing_beyond(before))
 
     @pytest.mark.parametrize(
         ("reason", "said"),

@@ -13,7 +13,13 @@ import pytest_twisted
 from twisted.internet import reactor
 
 from tests.work import jobs
-from tests.work.child_processes import children, descriptors, outcome_of, until
+from tests.work.child_processes import (
+    children,
+    descriptors,
+    nothing_beyond,
+    outcome_of,
+    until,
+)
 from tests.work.doubles import logged
 from txremote.errors import WorkerDied
 from txremote.work.processes import ProcessPool
@@ -74,5 +80,5 @@ class TestComingUp:
             await pool.stop()
             if not waiting.called:
                 waiting.addErrback(lambda _failure: None)
-        await until(lambda: (children(), descriptors()) == before)
+        await until(lambda: nothing_beyond(before))
         return str(found)

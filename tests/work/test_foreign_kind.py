@@ -105,7 +105,7 @@ async def test_stopping_ends_its_jobs() -> None:
     assert [type(each) for each in told] == [CancelledError, PoolStopped, PoolStopped]
     assert "neg: the pool interpreter was stopped" in str(told[1])
     assert pool.statistics().killed == 2
-    await until(lambda: children() == before)  # the kind cannot end them, they end by themselves
+    await until(lambda: children() <= before)  # the kind cannot end them, they end by themselves
 
 
 def test_process_commands_are_refused_before_there_are_any() -> None:

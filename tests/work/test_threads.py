@@ -256,6 +256,7 @@ class TestThreads:
         """threads:2 runs two jobs at a time, and neither in the reactor's thread."""
         from twisted.internet import reactor
 
+        others = set(threading.enumerate())  # of tests before this one
         pool = ThreadPool(reactor, 2)
         await pool.start()
         steps = [Step() for _ in range(3)]
@@ -269,7 +270,8 @@ class TestThreads:
         assert await gatherResults(jobs) == ["stepped"] * 3
         assert await pool.submit(threading.get_ident) != threading.get_ident()
         await pool.stop()
-        assert not [one for one in threading.enumerate() if "threads:2" in one.name]
+        left = set(threading.enumerate()) - others
+        assert not [one for one in left if "threads:2" in one.name]
 
     @pytest_twisted.ensureDeferred
     async def test_many_jobs_lose_nothing(self) -> None:
@@ -291,6 +293,7 @@ class TestThreads:
         from twisted.internet import reactor
 
         monkeypatch.setattr(threads, "GRACE", 0.01)
+        others = set(threading.enumerate())
         pool = ThreadPool(reactor, 1)
         await pool.start()
         step = Step()
@@ -300,7 +303,8 @@ class TestThreads:
         with pytest.raises(PoolStopped):
             await job
         await stopping
-        remaining = [one for one in threading.enumerate() if "threads:1" in one.name]
+        left = set(threading.enumerate()) - others
+        remaining = [one for one in left if "threads:1" in one.name]
         assert len(remaining) == 1
         assert remaining[0].daemon
         step.end.set()

@@ -53,7 +53,7 @@ def test_no_descriptor_is_left_of_one_that_cannot_be_made(
     )
     with pytest.raises((OSError, ZeroDivisionError)):
         Worker(reactor, ProcessPool(reactor), QUICK)  # type: ignore[arg-type]
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 class TestTheEnd:
