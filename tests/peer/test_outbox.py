@@ -452,6 +452,7 @@ def echo_pair(compress: Any) -> Pair:
         (False, b"abc" * 10_000, False),
         ("auto", b"abc" * 10_000, False),  # in memory is this machine
     ],
+    ids=["a text", "noise", "a short text", "switched off", "on this machine"],
 )
 def test_only_what_pays_is_compressed(compress: Any, data: bytes, smaller: bool) -> None:
     pair = echo_pair(compress)
