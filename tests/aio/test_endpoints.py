@@ -68,7 +68,7 @@ def test_endpoints_of_twisteds_connect(kind: str, tmp_path: Path) -> None:
             ):
                 async with connect(endpoint) as conn:
                     assert await conn.root.add(1, 2) == 3
-        with pytest.raises(ConnectError):
+        with pytest.raises(FileNotFoundError):
             await connect(nobody)
 
     run_in(kind, main)
