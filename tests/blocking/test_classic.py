@@ -436,10 +436,19 @@ def test_every_client_of_classic_mode_may_use_a_classic_service(client: Any) -> 
 
 
 class Demanding(rpyc.SlaveService):
-    """Wants of its client what RPyC's ClassicService wants."""
+    """
+    Wants of its client what RPyC's ClassicService wants. It asks when the client asks for a module:
+    if it did so at the start, the client might be through before it hangs up.
+    """
 
     def on_connect(self, conn: Any) -> None:
-        conn.root.getmodule("builtins")
+        self.client = conn
+
+    def getmodule(self, name: Any) -> Any:
+        try:
+            return self.client.root.getmodule(name)
+        except AttributeError:
+            self.client.close()
 
 
 @scripted
