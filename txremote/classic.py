@@ -114,7 +114,8 @@ class MasterService(Service):
         Fetch what the peer offers.
 
         Raises:
-            ConnectionLost: it ends the connection, as one does that wants as much of this side.
+            ConnectionLost: it ended the connection, as a `ClassicService` of RPyC's does to a
+                client that has none.
         """
         try:
             install(conn)

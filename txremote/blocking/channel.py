@@ -27,6 +27,11 @@ _LONGEST = 1e9  # milliseconds: poll takes no more than 2**31, and who waits for
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
 
+def _milliseconds(timeout: float | None) -> float | None:
+    """Return what poll takes for some seconds."""
+    return None if timeout is None else min(max(0.0, timeout * 1000), _LONGEST)
+
+
 class ByteChannel:
     """Carries a connection's bytes, and waits on its descriptors."""
 
@@ -76,9 +81,8 @@ class ByteChannel:
         also until bytes can be sent. Tells whether there are bytes to read.
         """
         polling = self._both if writable else self._reading
-        milliseconds = None if timeout is None else min(max(0.0, timeout * 1000), _LONGEST)
         readable = False
-        for descriptor, events in polling.poll(milliseconds):
+        for descriptor, events in polling.poll(_milliseconds(timeout)):
             if descriptor == self._incoming:
                 readable = bool(events & _READABLE)
             elif self._interrupter is not None and descriptor == self._interrupter[0]:
@@ -87,7 +91,7 @@ class ByteChannel:
 
     def wait_writable(self, timeout: float | None) -> None:
         """Sleep until bytes can be sent, or the time is over."""
-        self._writing.poll(None if timeout is None else min(max(0.0, timeout * 1000), _LONGEST))
+        self._writing.poll(_milliseconds(timeout))
 
     def read_long(self, long: bool) -> None:
         """Receive more at once, or as much as ever."""

@@ -34,6 +34,7 @@ from txremote.eventloop.client_status import ClientStatus
 from txremote.levels import Logger
 from txremote.peer.closing import CLOSE_TIMEOUT
 from txremote.refs import forks
+from txremote.refs.clock import at_most
 from txremote.refs.reactorthread import is_in_reactor
 from txremote.refs.threadguard import refuse_in_reactor
 
@@ -51,7 +52,7 @@ class Clock:
 
     def wait(self, changed: threading.Condition, seconds: float | None) -> None:
         """Wait until something has changed, for some seconds at most."""
-        changed.wait(None if seconds is None else min(seconds, threading.TIMEOUT_MAX))
+        changed.wait(at_most(seconds))
 
 
 class ReconnectingClient:

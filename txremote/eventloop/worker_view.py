@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
-from threading import TIMEOUT_MAX
 from time import monotonic
 from typing import Any, ParamSpec
 
@@ -27,7 +26,7 @@ from txremote.peer.variables import own_context
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult, value_of
 from txremote.refs.blocking_view import BlockingView
-from txremote.refs.clock import EventLoop
+from txremote.refs.clock import EventLoop, at_most
 from txremote.refs.driver import Pending, ReactorDriver
 from txremote.refs.reactorthread import in_reactor, is_reactor_thread, may_call_here
 from txremote.refs.threadguard import check_stack, would_block
@@ -104,7 +103,7 @@ class WorkerView(BlockingView):
                     left = None if deadline is None else deadline - monotonic()
                     if left is not None and left <= 0:
                         break
-                    wait.awake.acquire(timeout=_at_most(left))
+                    wait.awake.acquire(timeout=at_most(left))
                     continue
                 lane, item = found
                 wait.interrupt()
@@ -189,7 +188,7 @@ class WorkerView(BlockingView):
         self._loop.callFromThread(let_in)
         try:
             if not self.closed:  # else nobody may wake us any more
-                wait.awake.acquire(timeout=_at_most(timeout))
+                wait.awake.acquire(timeout=at_most(timeout))
         finally:
             self.protocol.executor.polling -= 1
             if pool is not None:
@@ -219,11 +218,6 @@ class WorkerView(BlockingView):
             self._before_closed()
         finally:
             self._loop.callFromThread(self.protocol.leave)
-
-
-def _at_most(seconds: float | None) -> float | None:
-    """Return a time that a lock can be waited for."""
-    return None if seconds is None else min(seconds, TIMEOUT_MAX)
 
 
 def _cancel_all(deferreds: list[Deferred[object]]) -> None:

@@ -80,12 +80,8 @@ def failed(connection: Connection, hook: Hook, failure: Failure) -> None:
     Log that a hook raised, and close the connection. One that waited for a peer which has left
     has not failed: a client may come and go at once, to see whether somebody listens.
     """
-    left = (
-        (ConnectionLost, DeadReferenceError)
-        if getattr(hook, "__name__", "") == "on_connect"
-        else ()
-    )
-    if connection.closed and failure.check(*left):
+    is_first = getattr(hook, "__name__", "") == "on_connect"
+    if is_first and connection.closed and failure.check(ConnectionLost, DeadReferenceError):
         _log.debug("{hook} ended with its connection", hook=getattr(hook, "__qualname__", hook))
         return
     _log.failure("{hook} failed", failure, hook=getattr(hook, "__qualname__", hook))

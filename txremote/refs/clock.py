@@ -204,3 +204,8 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def at_most(seconds: float | None) -> float | None:
+    """Return a time that a lock can be waited for: no more than a platform's limit."""
+    return None if seconds is None else min(seconds, threading.TIMEOUT_MAX)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from txremote.errors import WouldBlockReactor
-from txremote.refs.clock import EventLoop, steady
+from txremote.refs.clock import EventLoop, at_most, steady
 from txremote.refs.reactorthread import is_reactor_thread, later
 
 _ADVICE = (
@@ -111,7 +111,7 @@ class ReactorDriver:
             raise WouldBlockReactor(_ADVICE)
         arrived = threading.Event()
         result.when_ended(arrived.set)
-        arrived.wait(None if timeout is None else min(timeout, threading.TIMEOUT_MAX))
+        arrived.wait(at_most(timeout))
 
     def expect(self, result: Pending) -> None:
         """Do nothing: the reactor brings it."""

@@ -9,11 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from txremote.importing import import_longest
-from txremote.printing import complain, put
+from txremote.printing import DONE, NOT_MADE, complain, put
 from txremote.stubs.flavours import FLAVOURS
 from txremote.stubs.module import module_text
-
-WRITTEN, NOT_WRITTEN = 0, 2
 
 
 def run_stubs(path: str, flavour: str, output: str | None) -> int:
@@ -35,8 +33,8 @@ def run_stubs(path: str, flavour: str, output: str | None) -> int:
             Path(output).write_text(text, "utf-8")
     except (ImportError, LookupError, AttributeError, TypeError, OSError) as problem:
         complain(str(problem.args[0] if isinstance(problem, LookupError) else problem))
-        return NOT_WRITTEN
-    return WRITTEN
+        return NOT_MADE
+    return DONE
 
 
 def _find(path: str) -> object:
