@@ -22,6 +22,7 @@ class Heard:
     Attributes:
         events: What it received: key, payload, origin, number.
         kept: What it was told as the last events of keys.
+        last: The last event of each key, as its topic has it.
         gaps: What it was told as missed.
         states: Whether the bus was there, and why.
     """
@@ -29,14 +30,20 @@ class Heard:
     def __init__(self) -> None:
         self.events: list[tuple[str | None, bytes, str, int]] = []
         self.kept: list[tuple[str | None, bytes]] = []
+        self.last: dict[str | None, bytes] = {}
         self.gaps: list[tuple[int | None, str]] = []
         self.states: list[tuple[bool, str]] = []
 
     def received(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
         self.events.append((key, payload, origin, number))
+        self.last[key] = payload
+
+    def overtaken(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
+        self.events.append((key, payload, origin, number))
 
     def retained(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
         self.kept.append((key, payload))
+        self.last.setdefault(key, payload)
 
     def missed(self, count: int | None, why: str) -> None:
         self.gaps.append((count, why))

@@ -11,12 +11,14 @@ what it received
 * ``numbers``: by publisher, the first number, the last, how many, and whether they went up by one;
 * ``twice``: how many came twice, or after a later one of the same publisher;
 * ``missed``: how many it was told it missed, None's left out;
+* ``last``: the last event of each key, its own among them;
 * ``longest``: the longest time without an event, in seconds.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from time import monotonic
@@ -39,6 +41,7 @@ class Node:
         self.loop = loop
         self.published = 0
         self.received_: dict[str, list[Any]] = {}
+        self.last_of: dict[str | None, str] = {}
         self.missing = 0
         self.twice = 0
         self.last = 0.0
@@ -49,6 +52,10 @@ class Node:
         self.link = join_by(loop, retain=True, **words)("prices", self)
 
     def received(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
+        self.last_of[key] = payload.decode()
+        self.overtaken(key, payload, origin, number)
+
+    def overtaken(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
         now = monotonic()
         if self.last:
             self.longest = max(self.longest, now - self.last)
@@ -60,7 +67,7 @@ class Node:
         found[2] += 1
 
     def retained(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
-        pass
+        self.last_of.setdefault(key, payload.decode())
 
     def missed(self, count: int | None, why: str) -> None:
         self.missing += count or 0
@@ -71,7 +78,9 @@ class Node:
     def tick(self) -> None:
         for _ in range(self.rate // TICKS):
             self.published += 1
-            self.link.publish(f"k{self.published % 10}", b"%d" % self.published)
+            key, payload = f"k{self.published % 10}", f"{self.published} of {os.getpid()}"
+            self.last_of[key] = payload
+            self.link.publish(key, payload.encode())
 
     def said(self, line: str) -> None:
         word, _, number = line.strip().partition(" ")
@@ -86,6 +95,7 @@ class Node:
                 "numbers": self.received_,
                 "missed": self.missing,
                 "twice": self.twice,
+                "last": self.last_of,
                 "longest": round(self.longest, 3),
             }
             print("REPORT", json.dumps(report), flush=True)

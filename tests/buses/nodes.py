@@ -65,10 +65,14 @@ def settled(nodes: list[Any]) -> list[dict[str, Any]]:
 
 
 def check(reports: list[dict[str, Any]]) -> None:
-    """Nothing came twice or out of order, nothing is missing, nothing was told as missed."""
+    """
+    Nothing came twice or out of order, nothing is missing, nothing was told as missed; and all have
+    the same last event of each key.
+    """
     published = sorted(each["published"] for each in reports)
     for each in reports:
         assert each["missed"] == 0, reports
+        assert each["last"] == reports[0]["last"], reports
         for first, last, count, in_order in each["numbers"].values():
             assert in_order, reports
             assert count == last - first + 1

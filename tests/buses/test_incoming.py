@@ -6,6 +6,7 @@ from tests.buses.local import Heard
 from tests.peer.pairs import logged
 from txremote.buses.envelope import Event, seal
 from txremote.buses.incoming import Incoming
+from txremote.buses.outgoing import Outgoing
 from txremote.buses.ports import LONGEST, START, Entry, Id, Joined
 
 JOINED = Joined((1, 0), (5, 0), (5, 1), False, "first")
@@ -19,7 +20,9 @@ def entry(at: Id, number: int, key: str | None = None, **more: object) -> Entry:
 
 def reading() -> tuple[Incoming, Heard]:
     heard = Heard()
-    return Incoming("t", "the bus", heard, "own"), heard
+    own = Outgoing(retain=False)
+    own.origin = "own"
+    return Incoming("t", "the bus", heard, own), heard
 
 
 def test_reading_begins_where_the_bus_stands_and_leaves_own_events_out() -> None:

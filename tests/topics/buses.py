@@ -18,7 +18,7 @@ class _Link:
         self.published += 1
         if key is not None:
             self._bus.last[self.name, key] = (payload, str(id(self)), self.published)
-        for link in self._bus.links:
+        for link in list(self._bus.links):
             if link is not self and link.name == self.name:
                 link.listener.received(key, payload, str(id(self)), self.published)
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.topics.buses import MemoryBus
 from txremote.topics.bus import bus_of
+from txremote.topics.encoding import decode_event, encode_event
 from txremote.topics.ports import BusLink, BusListener
 from txremote.topics.topic import Topic
 
@@ -51,6 +52,75 @@ def test_a_bus_that_cannot_be_joined_fails_each_use() -> None:
             with pytest.raises(ImportError, match="not installed"):
                 topic.subscribe(print)
         assert topic.stats().published == 0
+
+    asyncio.run(main())
+
+
+class Bus:
+    """
+    The bus of one topic.
+
+    Attributes:
+        listener: The topic's side.
+        published: What it was given.
+    """
+
+    def __init__(self) -> None:
+        self.listener: Any = None
+        self.published: list[object] = []
+
+    def join(self, _name: str, listener: BusListener) -> Bus:
+        self.listener = listener
+        return self
+
+    def publish(self, key: str | None, payload: bytes) -> None:
+        self.published.append(decode_event(payload))
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(("slow", "live"), [("drop-oldest", [270, 250]), ("latest", [270])])
+def test_an_event_that_all_others_have_before_the_last_one_does_not_replace_it(
+    slow: Any, live: list[int]
+) -> None:
+    """Who wants the newest ones only is told instead."""
+
+    async def main() -> None:
+        bus = Bus()
+        topic = Topic("prices", slow=slow, retain=True, bus=bus.join)
+        events, gaps, other = list[int](), list[object](), list[int]()
+        topic.subscribe(events.append, missed=lambda *gap: gaps.append(gap))
+        topic.subscribe(other.append, keys="ice")
+        topic.publish(270, "tea")
+        bus.listener.overtaken("tea", encode_event(250), "other", 1)
+        late = list[int]()
+        topic.subscribe(late.append)
+        assert (events, late, other) == (live, [270], [])
+        assert gaps == ([(1, "a newer one of its key came before it")] * (slow == "latest"))
+        assert topic.stats().received == 1
+        assert topic.stats().dropped == len(gaps)
+
+    asyncio.run(main())
+
+
+def test_what_a_thread_publishes_is_the_last_one_before_the_loop_has_given_it_to_the_bus() -> None:
+    async def main() -> None:
+        bus = Bus()
+        topic = Topic("prices", retain=True, bus=bus.join)
+        topic.publish(0, "ice")
+        thread = threading.Thread(target=topic.publish, args=(270, "tea"))
+        thread.start()
+        thread.join()
+        assert bus.published == [0]
+        bus.listener.received("tea", encode_event(250), "other", 1)
+        bus.listener.received("ice", encode_event(90), "other", 2)
+        await asyncio.sleep(0)
+        assert bus.published == [0, 270]
+        last = list[int]()
+        topic.subscribe(last.append)
+        assert last == [270, 90]
+        bus.listener.received("tea", encode_event(280), "other", 3)
+        assert last[2:] == [280]
 
     asyncio.run(main())
 

@@ -4,6 +4,7 @@ The subscribers of a place: order, and one that fails.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -29,9 +30,9 @@ def test_events_reach_a_place_by_its_way_in_and_those_who_were_there() -> None:
         group.members[member] = None
 
     joined("early")
-    handed = group.hand_out(Event(None, 1, b"x"))
+    group.hand_out(Event(None, 1, b"x"), Subscriber.offer)
     joined("late")
-    group.do(handed)
+    group.run()
     assert got == []
     entered.pop()()
     assert got == [("early", 1)]
@@ -56,7 +57,8 @@ def test_a_subscriber_that_breaks_ends_and_the_others_get_the_event() -> None:
         )
         member.start(sink)
         group.members[member] = None
-    group.do(group.hand_out(Event(None, 1, b"x")))
+    group.hand_out(Event(None, 1, b"x"), Subscriber.offer)
+    group.run()
     assert (got, ends) == ([1], [None])
 
 
@@ -85,3 +87,29 @@ def test_what_a_thread_hands_over_as_another_one_finishes_is_done() -> None:
     group._turn = Turn()  # type: ignore[assignment]
     group.do(lambda: done.append("by the first"))
     assert done == ["by the first", "by the other"]
+
+
+def test_an_event_that_was_published_first_comes_first_whichever_thread_gets_there_first() -> None:
+    """One has handed it out, and another publishes before it has entered the place."""
+    got: list[Any] = []
+    group = Group(Place(None, lambda function: function()))
+    member = Subscriber(
+        group.place, WaitingEvents("drop-oldest", 5), None, None, lambda _gone: None
+    )
+    member.start(LocalCallback(got.append))
+    group.members[member] = None
+    group.hand_out(Event(None, "first", b"x"), Subscriber.offer)
+    group.hand_out(Event(None, "second", b"x"), Subscriber.offer)
+    group.run()  # of the second
+    assert got == ["first", "second"]
+    group.run()
+    assert got == ["first", "second"]
+
+
+def test_events_for_a_loop_that_is_closed_are_not_kept() -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    group = Group(Place(loop, lambda function: None))
+    group.hand_out(Event(None, 1, b"x"), Subscriber.offer)
+    group.run()
+    assert not group._pending

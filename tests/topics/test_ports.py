@@ -19,6 +19,8 @@ class Listener:
     def received(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
         self.events.append((key, decode_event(payload), number))
 
+    overtaken = received
+
     def retained(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
         self.last.append((key, decode_event(payload), number))
 

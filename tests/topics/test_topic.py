@@ -15,7 +15,7 @@ from txremote.errors import NotSendable
 from txremote.topics import bus, places
 from txremote.topics.encoding import encode_event
 from txremote.topics.event import Event
-from txremote.topics.groups import Group, Handed
+from txremote.topics.groups import Group, Offer
 from txremote.topics.topic import Topic, topics
 
 
@@ -119,9 +119,9 @@ def test_a_subscription_that_a_finalizer_ends_as_an_event_is_given_out_is_gone(
     held = [topic.subscribe()]
     hand_out = Group.hand_out
 
-    def collect(group: Group, event: Event) -> Handed:
+    def collect(group: Group, event: Event, offer: Offer) -> None:
         held.clear()
-        return hand_out(group, event)
+        hand_out(group, event, offer)
 
     monkeypatch.setattr(Group, "hand_out", collect)
     topic.publish(1)

@@ -8,12 +8,15 @@ and is done by those who publish and read:
 * A publisher numbers its events, and keeps them until the bus has them; the last of them longer,
   so that a bus which comes back empty gets them again. So one that is away for a while, or that is
   killed, costs no event as long as these bounds last.
+* What is published is for the subscribers of its own process at once. Of each key all processes
+  have the same last event all the same: the one that came to the bus last.
 * A reader reads on from where it was. By the numbers it drops what comes twice, and knows how many
   events did not come.
 
 ``ports``     what is asked of something that keeps events: `Store`
 ``envelope``  an event with its publisher's id and number, to bytes and back
 ``doubles``   nothing twice, and gaps counted: `Seen`
+``last``      which event of a key is the last one, for all processes alike: `LastOfKeys`
 ``outgoing``  what is still to be published, and what may be needed again: `Outgoing`
 ``incoming``  what others publish on one topic: `Incoming`
 ``channel``   one topic on a bus: `Channel`

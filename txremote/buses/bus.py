@@ -287,6 +287,8 @@ class Bus:
             channel = channels[entry.topic]
             if channel.ready:
                 channel.incoming.take(entry)
+        for channel in channels:
+            channel.has_read(not found.entries)
         self._read()
 
     def _not_read(self, failure: Failure, store: Store) -> None:

@@ -5,7 +5,6 @@ loss of the bus. The events of others go by `txremote.buses.incoming`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -13,8 +12,9 @@ from twisted.python.failure import Failure
 
 from txremote.buses.envelope import Event, seal
 from txremote.buses.incoming import Incoming, TakeRetained, log
-from txremote.buses.outgoing import Outgoing, Own
-from txremote.buses.ports import LONGEST, MOST_RETAINED, Entry, Given, Id, Joined, Store
+from txremote.buses.last import Own
+from txremote.buses.outgoing import Outgoing
+from txremote.buses.ports import LONGEST, MOST_RETAINED, START, Entry, Given, Id, Joined, Store
 from txremote.topics.filters import LONGEST_KEY
 from txremote.topics.ports import BusListener
 
@@ -60,9 +60,9 @@ class Channel:
         self._bus = bus
         self._listener = listener
         self._retain = retain
-        self._origin = os.urandom(8).hex()
         self._outgoing = Outgoing(retain)
-        self.incoming = Incoming(topic, bus.name, listener, self._origin)
+        self.incoming = Incoming(topic, bus.name, listener, self._outgoing)
+        self._newest = START  # of what there was as it joined
         self._store: Store | None = None
 
     @property
@@ -144,6 +144,7 @@ class Channel:
         if not joined.known and self._outgoing.acked is not None:
             self._outgoing.forgotten()
         take = self.incoming.join(joined)
+        self._newest = joined.newest
         if take is None or not self._retain:
             self._become_ready()
         else:
@@ -171,11 +172,24 @@ class Channel:
         if not self.closed:
             self._listener.state(True, "")
         self._bus.has_news(self)
+        self.has_read(False)
+
+    def has_read(self, everything: bool) -> None:
+        """
+        Note how far the bus was read: what is not among it has not arrived, and is sent now.
+
+        Args:
+            everything: Whether there was nothing more to be read.
+        """
+        if not self.ready:
+            return
+        if everything or (self.incoming.position or START) >= self._newest:
+            self._outgoing.in_doubt = False
         self._send()
 
     def _send(self) -> None:
         store = self._store
-        if store is None or not self.ready:
+        if store is None or not self.ready or self._outgoing.in_doubt:
             return
         batch = self._outgoing.batch()
         if batch:
@@ -188,7 +202,7 @@ class Channel:
     def _given(self, event: Own) -> Given:
         sealed = seal(
             Event(
-                self._origin,
+                self._outgoing.origin,
                 event.number,
                 self.incoming.since,
                 event.first,

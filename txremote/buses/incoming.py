@@ -18,6 +18,7 @@ from typing import TypeAlias
 
 from txremote.buses.doubles import Seen
 from txremote.buses.envelope import Event, unseal
+from txremote.buses.outgoing import Outgoing
 from txremote.buses.ports import LONGEST, START, Entry, Id, Joined
 from txremote.errors import RemoteProtocolError
 from txremote.levels import Logger
@@ -37,7 +38,7 @@ class Incoming:
         topic: The topic's name, for the log.
         bus: The bus's, for people.
         listener: Takes the events.
-        own: The id under which the topic itself publishes; its own events do not come back.
+        outgoing: What the topic itself publishes; that does not come back.
 
     Attributes:
         position: The last event that was read; None before it has joined.
@@ -45,14 +46,15 @@ class Incoming:
         closed: Whether the topic has left: it is told nothing any more.
     """
 
-    def __init__(self, topic: str, bus: str, listener: BusListener, own: str) -> None:
+    def __init__(self, topic: str, bus: str, listener: BusListener, outgoing: Outgoing) -> None:
         self.position: Id | None = None
         self.since: Id = START
         self.closed = False
         self._topic = topic
         self._bus = bus
         self._listener = listener
-        self._own = own
+        self._outgoing = outgoing
+        self._last = outgoing.last
         self._generation = ""
         self._seen = Seen(START)
         self._newer: dict[str | None, Id] = {}  # last events of keys that are still to be read
@@ -77,6 +79,7 @@ class Incoming:
             self.position = START
             self._newer = {}
             self._seen.begin_anew()
+            self._last.begin_anew()
             self._lost_some()
             return None
         if joined.oldest > position:
@@ -96,6 +99,7 @@ class Incoming:
             if event is not None and event.payload is not None and not self.closed:
                 if entry.id > (self.position or START):
                     self._newer[event.key] = entry.id
+                self._last.note(event.key, entry.id)
                 self._listener.retained(event.key, event.payload, event.origin, event.number)
 
     def _take_dropped(self, position: Id, oldest: Id, found: list[Entry]) -> None:
@@ -108,7 +112,10 @@ class Incoming:
         """Take the next event that was read, and give it to the topic if it is new."""
         self.position = entry.id
         event = self._unsealed(entry)
-        if event is None or event.origin == self._own or self.closed:
+        if event is not None and event.origin == self._outgoing.origin:
+            self._outgoing.read(event, entry.id)
+            return
+        if event is None or self.closed:
             return
         missed = self._seen.take(event, entry.id)
         if missed is None:
@@ -121,8 +128,10 @@ class Incoming:
             return
         if event.payload is None:
             self._missed(1, "its publisher could not give it to the bus")
-        else:
-            self._listener.received(event.key, event.payload, event.origin, event.number)
+            return
+        overtaken = self._last.overtakes(event, entry.id)
+        give = self._listener.overtaken if overtaken else self._listener.received
+        give(event.key, event.payload, event.origin, event.number)
 
     def _unsealed(self, entry: Entry) -> Event | None:
         try:

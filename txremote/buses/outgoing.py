@@ -8,11 +8,13 @@ A bus that comes back without what it was given gets the latter two again, under
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict, deque
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from txremote.buses.envelope import Event
+from txremote.buses.last import LastOfKeys, Own
 from txremote.buses.ports import AT_ONCE, MOST_RETAINED, Id
 
 #: Events that wait for a bus, and bytes of them, at most.
@@ -25,21 +27,6 @@ MOST_KEPT_BYTES: Final = 8 << 20
 
 # Events in one message to a bus.
 _MOST_AT_ONCE = 500
-
-
-@dataclass(slots=True)
-class Own:
-    """One event of this publisher's. ``first`` is its id on the bus, once it has been there."""
-
-    number: int
-    key: str | None
-    payload: bytes | None
-    first: Id | None = None
-
-    @property
-    def size(self) -> int:
-        """Its bytes, about."""
-        return len(self.payload or b"") + 100
 
 
 class _Bounded:
@@ -58,9 +45,11 @@ class _Bounded:
         self.size -= event.size
         return event
 
-    def remove(self, index: int) -> None:
-        self.size -= self.events[index].size
+    def remove(self, index: int) -> Own:
+        event = self.events[index]
+        self.size -= event.size
         del self.events[index]
+        return event
 
     def full(self, most: int, bytes_: int) -> bool:
         return len(self.events) > most or (self.size > bytes_ and len(self.events) > 1)
@@ -74,11 +63,18 @@ class Outgoing:
         retain: Whether the last event of each key is kept.
 
     Attributes:
+        origin: The publisher's id.
+        last: Which event of a key is the last one.
+        in_doubt: Whether the bus may have some of what waits: reading tells, and until it has, none
+            of it is given to the bus again.
         given_up: Events that were never given to the bus, since too many waited.
         acked: The id of the last event that the bus has taken; None before there is one.
     """
 
     def __init__(self, retain: bool) -> None:
+        self.origin = os.urandom(8).hex()
+        self.last = LastOfKeys()
+        self.in_doubt = False
         self._retain = retain
         self._number = 0
         self._waiting = _Bounded()
@@ -95,11 +91,15 @@ class Outgoing:
     def add(self, key: str | None, payload: bytes | None) -> int:
         """Note an event, which waits from now on. Return how many were given up for it."""
         self._number += 1
-        self._waiting.append(Own(self._number, key, payload))
+        own = Own(self._number, key, payload)
+        self._waiting.append(own)
+        if payload is not None:
+            self.last.published(own)
         given_up = 0
         while self._waiting.full(MOST_WAITING, MOST_WAITING_BYTES):
             # not what is under way, which may have arrived
-            self._waiting.remove(0 if self._again else len(self._under_way))
+            index = 0 if self._again else len(self._under_way)
+            self.last.given_up(self._waiting.remove(index))
             given_up += 1
         self.given_up += given_up
         return given_up
@@ -144,8 +144,20 @@ class Outgoing:
                 self._last.popitem(last=False)
 
     def interrupted(self) -> None:
-        """Note that nobody can tell whether the bus has what is under way: it goes again."""
+        """Note that nobody can tell yet whether the bus has what is under way."""
+        if self._under_way:
+            self.in_doubt = True
         self._under_way = []
+
+    def read(self, event: Event, at: Id) -> None:
+        """Note that an event of this publisher was read from the bus, and so has arrived."""
+        self.last.read_own(event, at)
+        if not self.in_doubt:
+            return
+        while self._waiting.events and self._waiting.events[0].number <= event.number:
+            own = self._waiting.popleft()
+            own.first = self.acked = at
+            self._keep(own)
 
     def forgotten(self) -> None:
         """Have what the bus had given to it again, before all that waits."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from importlib import import_module
+from threading import Lock
 from typing import Any, Protocol, TypeAlias
 
 from txremote.errors import RemoteProtocolError
@@ -33,6 +34,9 @@ class Topic(Protocol):
 
     def came(self, event: Event) -> None:
         """Give an event of another process to the subscribers of this one."""
+
+    def came_overtaken(self, event: Event) -> None:
+        """Give an event of another process to the subscribers, who have a newer one of its key."""
 
     def came_before(self, event: Event) -> None:
         """Keep the last event of a key from before this process came, if that is kept."""
@@ -97,6 +101,8 @@ class BusSide:
         self._place: Place | None = None
         self._link: BusLink | None = None
         self._closed = False
+        self._lock = Lock()
+        self._on_the_way: dict[str | None, int] = {}  # to the loop: how many events of a key
         self.described = "not joined yet"
         self.received_count = 0
 
@@ -132,9 +138,16 @@ class BusSide:
         """Give it an event, from any thread."""
         self.join()
         assert self._place is not None
+        key = event.key
+        with self._lock:
+            self._on_the_way[key] = self._on_the_way.get(key, 0) + 1
         self._place.enter(lambda: self._publish(event))
 
     def _publish(self, event: Event) -> None:
+        with self._lock:
+            left = self._on_the_way.pop(event.key) - 1
+            if left:
+                self._on_the_way[event.key] = left
         if self._link is not None:
             self._link.publish(event.key, event.payload)
 
@@ -153,10 +166,20 @@ class BusSide:
 
     def received(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
         """Take an event of another process."""
+        if key in self._on_the_way:
+            self.overtaken(key, payload, origin, number)
+            return
         event = self._decoded(key, payload, origin, number)
         if event is not None:
             self.received_count += 1
             self._topic.came(event)
+
+    def overtaken(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
+        """Take one that is older than the last one of its key here."""
+        event = self._decoded(key, payload, origin, number)
+        if event is not None:
+            self.received_count += 1
+            self._topic.came_overtaken(event)
 
     def retained(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
         """Take the last event of a key."""

@@ -19,8 +19,8 @@ from txremote.topics.subscriber import Subscriber
 
 _log = Logger("txremote.topic")
 
-#: Given out with those who are to have it.
-Handed = Callable[[], None]
+#: A way to offer an event to a subscriber: a method of its class.
+Offer = Callable[[Subscriber, Event], None]
 
 
 class Group:
@@ -31,29 +31,36 @@ class Group:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.members: dict[Subscriber, None] = {}
-        self._pending: deque[Handed] = deque()
+        self._pending: deque[Callable[[], object]] = deque()
         self._turn = Lock()  # of what is being done; without a loop, threads share a place
 
-    def hand_out(self, event: Event) -> Handed:
-        """Return what gives an event to those that are here now."""
-        return partial(self._hand_out, event, list(self.members))
+    def hand_out(self, event: Event, offer: Offer) -> None:
+        """Have an event offered to those that are here now, by the next `run`."""
+        self._pending.append(partial(self._hand_out, event, offer, list(self.members)))
 
-    def tell(self, function: Callable[[Subscriber], object]) -> Handed:
-        """Return what calls a function with each of those that are here now."""
+    def tell(self, function: Callable[[Subscriber], object]) -> None:
+        """Have a function called with each of those that are here now, by the next `run`."""
         members = list(self.members)
 
         def tell_all() -> None:
             for member in members:
                 function(member)
 
-        return tell_all
+        self._pending.append(tell_all)
 
-    def do(self, handed: Handed) -> None:
-        """Do something in this place, behind what is done already."""
-        self.place.enter(partial(self._do, handed))
+    def do(self, function: Callable[[], object]) -> None:
+        """Do something in this place, behind all else."""
+        self._pending.append(function)
+        self.run()
 
-    def _do(self, handed: Handed) -> None:
-        self._pending.append(handed)
+    def run(self) -> None:
+        """Do in this place what is to be done, if it still is one."""
+        if self.place.is_over:
+            self._pending.clear()
+        else:
+            self.place.enter(self._run)
+
+    def _run(self) -> None:
         # one that finds the turn taken leaves it to the other, which looks again afterwards
         while self._pending and self._turn.acquire(blocking=False):
             try:
@@ -63,10 +70,10 @@ class Group:
                 self._turn.release()
 
     @staticmethod
-    def _hand_out(event: Event, members: list[Subscriber]) -> None:
+    def _hand_out(event: Event, offer: Offer, members: list[Subscriber]) -> None:
         for member in members:
             try:
-                member.offer(event)
+                offer(member, event)
             except Exception:  # of one: the others get the event
                 _log.failure("a subscriber could not be given an event, and its subscription ends")
                 member.end(None)

@@ -36,6 +36,12 @@ class Place:
     key: object
     enter: Enter
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it is a loop of asyncio's that is closed: nothing is done there any more."""
+        loop = getattr(self.key, "loop", self.key)
+        return isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed()
+
 
 class Asking(Protocol):
     """The connection over which a subscription is asked for."""

@@ -49,6 +49,12 @@ class BusListener(Protocol):
             number: The event's, among its publisher's.
         """
 
+    def overtaken(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
+        """
+        Take an event like `received`, which is not the last one of its key: everybody else has it
+        before one that this topic has had already.
+        """
+
     def retained(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
         """
         Take the last event of a key, published before this topic joined. It is given to those who

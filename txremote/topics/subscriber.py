@@ -147,6 +147,15 @@ class Subscriber:
         if self.wants_last:
             self.offer(event)
 
+    def offer_overtaken(self, event: Event) -> None:
+        """Let it have an event that came after a newer one of its key, if that is of use to it."""
+        if not self.waiting.wants_newest_only:
+            self.offer(event)
+        elif self.wants(event.key):
+            self.waiting.dropped += 1
+            self.waiting.missed(1, "a newer one of its key came before it")
+            self.flush()
+
     def missed(self, count: int | None, why: str) -> None:
         """Tell it that events were missed that came from elsewhere."""
         self.missed_elsewhere += count or 0

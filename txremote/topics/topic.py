@@ -25,7 +25,7 @@ from txremote.topics.bus import BusSide, bus_of
 from txremote.topics.encoding import MAX_EVENT
 from txremote.topics.event import Event, Form, new_event
 from txremote.topics.filters import checked_keys, checked_name, checked_prefix
-from txremote.topics.groups import Group, Handed
+from txremote.topics.groups import Group, Offer
 from txremote.topics.places import answering, place_here, place_of
 from txremote.topics.ports import Join
 from txremote.topics.retained import MOST_RETAINED, Retained
@@ -129,6 +129,7 @@ class Topic:
         self._slow: Policy = slow
         self._retained = Retained(max_retained) if retain else None
         self._lock = RLock()
+        self._publishing = RLock()  # while an event is handed to the bus, and kept here
         # a finalizer may end a subscription in the middle of anything: walk a copy
         self._groups: dict[object, Group] = {}
         self._shares = Shares(self.name)
@@ -170,47 +171,71 @@ class Topic:
         if self._closed:
             raise RuntimeError(f"the topic {self.name!r} is closed")
         made = new_event(key, event, self.max_event, self._bus is not None)
-        if self._bus is not None:
+        if self._bus is None:
+            self.came(made)
+            return
+        with self._publishing:  # of two threads' events the last one here is the last there
             self._bus.publish(made)
-        self.came(made)
+            groups = self._kept(made)
+        _run_all(groups)
 
     def came(self, event: Event) -> None:
         """Give an event, of this process or another, to the subscribers of this one."""
+        _run_all(self._kept(event))
+
+    def _kept(self, event: Event) -> list[Group]:
+        """Keep an event as the last one of its key; return the groups that are to be run for it."""
         with self._lock:
             self._published += 1
             if self._retained is not None:
                 self._retained.keep(event)
             # those who subscribe from here on have it as the last one, or do not want it
-            handed = [(group, group.hand_out(event)) for group in list(self._groups.values())]
-        _do_all(handed)
+            return self._handing(event, Subscriber.offer)
+
+    def came_overtaken(self, event: Event) -> None:
+        """Give an event of another process to the subscribers, who have a newer one of its key."""
+        with self._lock:
+            self._published += 1
+            groups = self._handing(event, Subscriber.offer_overtaken)
+        _run_all(groups)
 
     def came_before(self, event: Event) -> None:
         """Keep an event of another process from before this one came."""
         with self._lock:
             if self._retained is None or not self._retained.keep_older(event):
                 return
-            handed = self._telling(lambda member: member.offer_late(event))
-        _do_all(handed)
+            groups = self._handing(event, Subscriber.offer_late)
+        _run_all(groups)
 
     def missed(self, count: int | None, why: str) -> None:
         """Tell all subscribers of events that did not come from other processes."""
         with self._lock:
             self._missed += 1 if count is None else count
-            handed = self._telling(lambda member: member.missed(count, why))
-        _do_all(handed)
+            groups = self._telling(lambda member: member.missed(count, why))
+        _run_all(groups)
 
     def close(self) -> None:
         """End all subscriptions, when what waits for each is taken, and leave the bus."""
         with self._lock:
             self._closed = True
-            handed = self._telling(Subscriber.finish)
-        _do_all(handed)
+            groups = self._telling(Subscriber.finish)
+        _run_all(groups)
         if self._bus is not None:
             self._bus.close()
 
-    def _telling(self, function: Callable[[Subscriber], object]) -> list[tuple[Group, Handed]]:
-        """Return what calls a function with each subscriber that is here now."""
-        return [(group, group.tell(function)) for group in list(self._groups.values())]
+    def _handing(self, event: Event, offer: Offer) -> list[Group]:
+        """Have an event offered to all that are here now; return the groups to be run for it."""
+        groups = list(self._groups.values())
+        for group in groups:
+            group.hand_out(event, offer)
+        return groups
+
+    def _telling(self, function: Callable[[Subscriber], object]) -> list[Group]:
+        """Have a function called with all that are here now; return the groups to be run for it."""
+        groups = list(self._groups.values())
+        for group in groups:
+            group.tell(function)
+        return groups
 
     # -- subscribing
 
@@ -342,9 +367,9 @@ class Topic:
             )
 
 
-def _do_all(handed: list[tuple[Group, Handed]]) -> None:
-    for group, function in handed:
-        group.do(function)
+def _run_all(groups: list[Group]) -> None:
+    for group in groups:
+        group.run()
 
 
 def _function(given: Any, name: str) -> Any:

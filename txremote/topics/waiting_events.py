@@ -47,6 +47,11 @@ class WaitingEvents:
         self.events = 0
         self.dropped = 0
 
+    @property
+    def wants_newest_only(self) -> bool:
+        """Whether of each key only the newest event is of use."""
+        return self._policy == "latest"
+
     def start_with(self, events: list[Event]) -> None:
         """Put the last events of their keys before all others; they do not count."""
         self.items.extend(events)
