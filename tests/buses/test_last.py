@@ -22,12 +22,12 @@ def test_an_own_event_is_newer_than_all_of_its_key_that_stand_before_it() -> Non
     keys = LastOfKeys()
     mine, read = own(1)
     keys.published(mine)
-    assert keys.overtakes(of_another(), (5, 0))
-    assert not keys.overtakes(of_another("ice"), (5, 1))
+    assert keys.is_overtaken(of_another(), (5, 0))
+    assert not keys.is_overtaken(of_another("ice"), (5, 1))
     mine.first = (7, 0)  # the bus has answered
-    assert keys.overtakes(of_another(), (6, 0))
+    assert keys.is_overtaken(of_another(), (6, 0))
     keys.read_own(read, (7, 0))
-    assert not keys.overtakes(of_another(), (8, 0))
+    assert not keys.is_overtaken(of_another(), (8, 0))
 
 
 def test_what_stands_behind_an_own_event_is_newer_though_that_was_not_read() -> None:
@@ -36,7 +36,7 @@ def test_what_stands_behind_an_own_event_is_newer_though_that_was_not_read() -> 
     mine, _ = own(1)
     keys.published(mine)
     mine.first = (7, 0)
-    assert not keys.overtakes(of_another(), (8, 0))
+    assert not keys.is_overtaken(of_another(), (8, 0))
 
 
 def test_reading_an_own_event_settles_those_before_it_and_none_behind() -> None:
@@ -44,8 +44,8 @@ def test_reading_an_own_event_settles_those_before_it_and_none_behind() -> None:
     for number, key in ((1, "tea"), (2, "ice"), (3, "tea")):
         keys.published(own(number, key)[0])
     keys.read_own(own(2, "ice")[1], (5, 0))
-    assert not keys.overtakes(of_another("ice"), (6, 0))
-    assert keys.overtakes(of_another("tea"), (6, 1))
+    assert not keys.is_overtaken(of_another("ice"), (6, 0))
+    assert keys.is_overtaken(of_another("tea"), (6, 1))
     keys.read_own(own(3)[1], (7, 0))
     assert not keys._own
 
@@ -56,9 +56,9 @@ def test_one_that_was_given_up_is_newer_than_nothing() -> None:
     keys.published(first)
     keys.published(second)
     keys.given_up(first)
-    assert keys.overtakes(of_another(), (5, 0))
+    assert keys.is_overtaken(of_another(), (5, 0))
     keys.given_up(second)
-    assert not keys.overtakes(of_another(), (5, 0))
+    assert not keys.is_overtaken(of_another(), (5, 0))
 
 
 def test_after_the_bus_has_forgotten_all_its_events_go_by_the_places_of_before() -> None:
@@ -68,9 +68,9 @@ def test_after_the_bus_has_forgotten_all_its_events_go_by_the_places_of_before()
     keys.published(mine)
     mine.first = (70, 0)
     keys.begin_anew()
-    assert keys.overtakes(of_another(first=(60, 0)), (5, 0))
-    assert not keys.overtakes(of_another(first=(80, 0)), (5, 1))
-    assert not keys.overtakes(of_another(), (5, 2))
+    assert keys.is_overtaken(of_another(first=(60, 0)), (5, 0))
+    assert not keys.is_overtaken(of_another(first=(80, 0)), (5, 1))
+    assert not keys.is_overtaken(of_another(), (5, 2))
 
 
 def test_the_keys_of_the_longest_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

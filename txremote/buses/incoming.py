@@ -129,7 +129,7 @@ class Incoming:
         if event.payload is None:
             self._missed(1, "its publisher could not give it to the bus")
             return
-        overtaken = self._last.overtakes(event, entry.id)
+        overtaken = self._last.is_overtaken(event, entry.id)
         give = self._listener.overtaken if overtaken else self._listener.received
         give(event.key, event.payload, event.origin, event.number)
 

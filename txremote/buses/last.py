@@ -81,7 +81,7 @@ class LastOfKeys:
         if event.first is None or event.first > self._read.get(event.key, START):
             self.note(event.key, event.first or at)
 
-    def overtakes(self, event: Event, at: Id) -> bool:
+    def is_overtaken(self, event: Event, at: Id) -> bool:
         """Note an event of another publisher, and tell whether a newer one of its key was here."""
         own = self._own.get(event.key)
         if own is not None and (own.first is None or at < own.first):
