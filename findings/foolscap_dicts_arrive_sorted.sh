@@ -11,6 +11,8 @@ trap 'rm -rf "$folder"' EXIT
 "$folder/venv/bin/pip" install -q --disable-pip-version-check foolscap==24.9.0 Twisted==26.10.0
 cat >"$folder/seen.py" <<'END'
 from collections import OrderedDict, namedtuple
+from contextlib import redirect_stdout
+from io import StringIO
 
 from foolscap.storage import serialize, unserialize
 
@@ -22,7 +24,8 @@ class Port(int): ...
 
 def sent(value):
     got = []
-    serialize(value).addCallback(unserialize).addBoth(got.append)
+    with redirect_stdout(StringIO()):  # where foolscap tells of what it cannot send
+        serialize(value).addCallback(unserialize).addBoth(got.append)
     return got[0]
 
 
