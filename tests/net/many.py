@@ -122,6 +122,7 @@ class Town:
 
     Attributes:
         told: What the pool has said.
+        reached: The connections that it said are there.
         asked: How often it asked for places.
     """
 
@@ -138,6 +139,7 @@ class Town:
         self.clock = Clock()
         self.sites = {name: Site(name, self.clock) for name in names}
         self.told: list[Any] = []
+        self.reached: list[Connection] = []
         self.asked = 0
         self.changed: Any = lambda _targets: None
         self.known: Sequence[Target] = ()
@@ -181,6 +183,7 @@ class Town:
 
     def went_live(self, connection: Connection) -> None:
         """Note it."""
+        self.reached.append(connection)
         self.told.append("live")
 
     def attempt_failed(self, failure: Failure) -> None:

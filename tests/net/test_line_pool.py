@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from twisted.cred.error import UnauthorizedLogin
 
+import txremote
 from tests.net.many import Town
 
 
@@ -47,6 +48,46 @@ def test_a_call_in_flight_when_its_server_stops_is_answered_there() -> None:
     assert [call.result for call in calls if call.called] == ["done"]
     town.sites["b"].counter.waiting[0].callback("done")
     town.end()
+
+
+@pytest.mark.parametrize("pick", ["round-robin", "sticky"])
+def test_a_call_in_flight_is_answered_though_its_place_is_left(pick: str) -> None:
+    """A server that stops takes its place out of the registry, and has the call end."""
+    town = Town("ab", pick).begin()
+    call = town.call("wait")
+    assert call is not None
+    town.settle()
+    (site,) = [each for each in town.sites.values() if each.counter.waiting]
+    (pair,) = site.pairs
+    site.up = False
+    pair.server.closing.drain("enough")
+    town.settle()
+    if pick == "round-robin":
+        town.list("ab".replace(site.name, ""))
+    town.advance(10)  # the other one is there, and nobody dials this one
+    assert site.name not in town.pool.statuses
+    assert town.spread(3) == "ab".replace(site.name, "") * 3
+    assert not call.called
+    site.counter.waiting[0].callback("done")
+    town.settle()
+    assert call.result == "done"
+    town.end()
+
+
+def test_calls_that_end_at_a_place_that_was_left_end_with_the_client() -> None:
+    """It does not wait for them."""
+    town = Town("ab", "round-robin").begin()
+    calls: list[Any] = [town.call("wait"), town.call("wait")]
+    town.settle()
+    town.sites["a"].pairs[0].server.closing.drain("enough")
+    town.settle()
+    town.list("b")
+    town.settle()
+    assert town.connected == {"a": 1, "b": 1}
+    town.end()
+    assert all(call.result.check(txremote.ConnectionLost) for call in calls)
+    for call in calls:
+        call.addErrback(lambda _lost: None)
 
 
 def test_places_come_and_go() -> None:
@@ -124,6 +165,34 @@ def test_a_refusal_is_told_when_all_places_have_refused() -> None:
     town.end()
 
 
+def test_a_refusal_is_told_when_the_places_that_have_not_refused_are_gone() -> None:
+    """Who waits would wait for ever."""
+
+    def on_connect(connection: Any) -> None:
+        raise UnauthorizedLogin("no")
+
+    town = Town("ab", "round-robin", on_connect=on_connect)
+    town.sites["b"].up = None  # silent
+    town.begin()
+    assert town.told == []
+    town.list("a")
+    town.settle()
+    assert town.told == ["refused"]
+    town.end()
+
+
+def test_a_failure_is_told_when_the_places_that_are_being_tried_are_gone() -> None:
+    """There is no other try whose end it could wait for."""
+    town = Town("ab")
+    town.sites["a"].up, town.sites["b"].up = False, None
+    town.begin()
+    assert town.told == []
+    town.list("a")
+    town.settle()
+    assert town.told == ["failed"]
+    town.end()
+
+
 @pytest.mark.parametrize("pick", ["round-robin", "sticky"])
 def test_it_can_be_stopped_and_started_at_any_time(pick: str) -> None:
     """While it connects, waits, has lost its servers, or while a line is being left."""
@@ -162,6 +231,20 @@ def test_its_status_is_that_of_the_line_that_does_best() -> None:
     assert str(town.pool.status) == "connected: reached c (1 of 3 connections)"
     town.end()
     assert str(town.pool.status) == "stopped: stopped by stopService()"
+
+
+def test_its_status_does_not_count_a_connection_that_is_being_closed() -> None:
+    """No call is sent on it, though its end is still to come."""
+    for names in "a", "ab":
+        town = Town(names, "round-robin").begin()
+        for site in town.sites.values():
+            site.pairs[0].client.close()
+        assert town.pool.usable is None
+        assert town.pool.status.state == "connecting"
+        assert "the connection is being closed" in town.pool.status.happened
+        town.advance(3)
+        assert town.pool.status.state == "connected"
+        town.end()
 
 
 def test_places_are_looked_for_only_while_it_runs() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
+from twisted.cred.error import UnauthorizedLogin
 
 from tests.net.many import Town
 from txremote.net.members import GRACE, PICKERS, STUCK_AFTER, RoundRobin, Sticky, Target
-from txremote.registry.dialled import MAX_PLACES
+from txremote.registry.dialled import MAX_PLACES, in_order
 
 
 def test_round_robin_is_one_after_the_other() -> None:
@@ -67,6 +69,28 @@ def test_a_server_that_leaves_a_ping_unanswered_has_no_calls(pick: str) -> None:
     town.settle()
     assert sorted(ran + town.sites["a"].counter.ran) == sorted({*ran, *range(6)})
     assert all(call is not None and call.called for call in stuck)
+    assert {*town.spread(10)} == {"a", "b"}
+    town.end()
+
+
+@pytest.mark.parametrize("pick", ["least-busy", "round-robin"])
+def test_a_server_that_answers_nothing_is_found_by_callers_that_do_not_wait(pick: str) -> None:
+    """They give up before the next call is made, so none is unanswered then."""
+    town = Town("ab", pick).begin()
+    town.sites["a"].stuck = True
+    given_up = []
+    for number in range(20):
+        call = town.call("note", number)
+        assert call is not None
+        town.advance(1)
+        if not call.called:
+            call.addErrback(lambda _cancelled: None)
+            call.cancel()
+            given_up.append(number)
+    assert given_up
+    assert max(given_up) < 8
+    town.sites["a"].stuck = False
+    town.advance(31)
     assert {*town.spread(10)} == {"a", "b"}
     town.end()
 
@@ -140,6 +164,40 @@ def test_a_server_that_came_back_may_be_gone_for_as_long_again() -> None:
     town.end()
 
 
+def test_each_connection_of_a_server_that_came_back_counts() -> None:
+    """The time of an absence ends with the first of its connections."""
+    delays = iter([1.0, 20.0, 20.0])
+    town = Town("abc", "sticky", lines=2, retry_policy=lambda _failures: next(delays)).begin()
+    first = stuck_to(town)
+    town.sites[first].lose(up=True)
+    town.advance(1)
+    assert town.connected[first] == 1
+    town.advance(1)
+    town.sites[first].lose(up=None)
+    town.advance(GRACE - 2)  # from the first loss
+    assert town.connected == dict.fromkeys("abc", 0)
+    town.advance(2)
+    assert stuck_to(town) != first
+    town.end()
+
+
+def test_of_two_that_are_reached_at_once_sticky_keeps_the_first() -> None:
+    """And has no connection to the other: it could not tell when the first is gone."""
+    town = Town("ab", "sticky")
+    for site in town.sites.values():
+        site.up = False
+    town.begin()
+    town.advance(1)
+    for site in town.sites.values():
+        site.up = True
+    town.advance(1.25)
+    first, other = town.reached
+    assert town.pool.usable is first
+    assert not first.closed
+    assert other.closed
+    town.end()
+
+
 def test_sticky_keeps_a_server_that_the_registry_forgets() -> None:
     """A registry that was just started knows nobody; what answers is used on."""
     town = Town("abc", "sticky").begin()
@@ -167,6 +225,26 @@ def test_sticky_goes_round_while_nobody_is_there() -> None:
     town.sites["a"].up = town.sites["c"].up = True
     town.advance(60)
     assert stuck_to(town) == "b"
+    town.end()
+
+
+def test_sticky_tells_of_a_try_or_a_refusal_when_all_places_were_tried() -> None:
+    """The first one is not all that there is."""
+    first, second = in_order("a key", "ab", str)
+    town = Town("ab", "sticky")
+    town.sites[first].up = False
+    town.begin()
+    assert town.told == ["live"]
+    town.end()
+
+    def on_connect(connection: Any) -> None:
+        if any(pair.client is connection for pair in town.sites[first].pairs):
+            raise UnauthorizedLogin("no")
+
+    town = Town("ab", "sticky", on_connect=on_connect)
+    town.begin()
+    assert town.told == ["live"]
+    assert stuck_to(town) == second
     town.end()
 
 

@@ -128,6 +128,8 @@ class Line:
     @property
     def status(self) -> ClientStatus:
         """How it is doing now."""
+        if self.live is not None and not _is_open(self.live):  # of which it is told soon
+            return ClientStatus("connecting", "the connection is being closed")
         if self._next_try is None:
             return self._status
         return replace(self._status, next_try=max(0.0, self._next_try - self.clock.seconds()))
@@ -148,8 +150,16 @@ class Line:
 
     def stop(self) -> Deferred[None]:
         """Close the connection and try no more. The Deferred fires when nothing is left."""
+        return self._end(Connection.close)
 
-        def stopped(_ended: object) -> None:
+    def leave(self) -> Deferred[None]:
+        """Do as `stop`, but let calls end on connections that their server is about to close."""
+        return self._end(
+            lambda each: each.when_disconnected() if each.peer_stopping else each.close()
+        )
+
+    def _end(self, end: Callable[[Connection], Deferred[Any]]) -> Deferred[None]:
+        def ended(_ended: object) -> None:
             self._stopping -= 1
             if self._running and not self._stopping:  # started again meanwhile
                 self._redialling.startService()
@@ -159,8 +169,8 @@ class Line:
         self._note("stopped", "stopped by stopService()")
         self._end_live()
         endings: list[Deferred[Any]] = [self._redialling.stopService()]
-        endings += [connection.close() for connection in list(self._open)]
-        return gatherResults(endings).addCallback(stopped)
+        endings += [end(connection) for connection in list(self._open)]
+        return gatherResults(endings).addCallback(ended)
 
     def _dial(self) -> Deferred[Connection]:
         def dial(_nothing: object) -> Deferred[Connection]:

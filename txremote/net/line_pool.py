@@ -6,7 +6,8 @@ another is there, and its lines go when their connections have ended: a registry
 just now knows nobody, and that is no reason to hang up on servers that answer.
 
 News of a line is taken in at once, but lines are started and stopped in a later turn of the loop: a
-line cannot be stopped from within the call that tells its news.
+line cannot be stopped from within the call that tells its news. Only then is it known whether there
+is another place to try, so failures and refusals are told then.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ class LinePool:
         for target in picker.wanted(self._found, ()):
             self._add(target)
         self._timers: dict[tuple[object, ...], IDelayedCall] = {}  # by what they call
-        self._endings: set[Deferred[None]] = set()
+        self._leaving: set[Line] = set()  # those whose last calls end
+        self._failure: Failure | None = None  # that the owner is not told of yet
 
     def start(self) -> None:
         """Start connecting."""
@@ -102,8 +104,10 @@ class LinePool:
         for timer in timers.values():
             timer.cancel()
         endings: list[Deferred[Any]] = [self._targets.stop()]
-        endings += [member.line.stop() for member in self._members]
-        return gatherResults([*endings, *self._endings]).addCallback(lambda _ended: None)
+        endings += [
+            line.stop() for line in [*(each.line for each in self._members), *self._leaving]
+        ]
+        return gatherResults(endings).addCallback(lambda _ended: None)
 
     def ask(self) -> None:
         """Look for places now: a call waits."""
@@ -122,7 +126,11 @@ class LinePool:
         if len(live) > 1:
             now = self._manner.clock.seconds()
             live = [member for member in live if not member.seems_stuck(now)] or live
-        return self._picker.chosen(live).line.live if live else None
+        if not live:
+            return None
+        chosen = self._picker.chosen(live)
+        chosen.asked = True
+        return chosen.line.live
 
     @property
     def first(self) -> Connection | None:
@@ -132,7 +140,9 @@ class LinePool:
 
     @property
     def refused(self) -> UnauthorizedLogin | None:
-        """The refusal of the credentials, if no place has taken them."""
+        """The refusal of the credentials, if no place has taken them, and there is no other."""
+        if (self._arrange,) in self._timers:  # there may be one
+            return None
         refusals = [member.line.refused for member in self._members]
         return refusals[0] if refusals and None not in refusals else None
 
@@ -167,13 +177,14 @@ class LinePool:
 
     def went_live(self, line: Line, connection: Connection) -> None:
         """Take in that calls may be sent on a line."""
+        self._failure = None
         member = self._member(line)
         if member is not None:
             member.begin()
-            grace = self._timers.pop((self._gone_for_long, member), None)
-            if grace is not None:
-                grace.cancel()
-            self._picker.went_live(member.target)
+            for key in [key for key in self._timers if key[0] == self._gone_for_long]:
+                self._timers.pop(key).cancel()
+            if not any(each is not member and each.line.usable for each in self._members):
+                self._picker.went_live(member.target)
             self._later(0, self._arrange)
         self._owner.went_live(connection)
 
@@ -188,22 +199,18 @@ class LinePool:
 
     def attempt_failed(self, line: Line, failure: Failure) -> None:
         """Take in that a try has failed."""
+        self._failure = failure
+        self._not_reached(line)
+
+    def was_refused(self, line: Line, error: UnauthorizedLogin) -> None:
+        """Take in that a place has refused the credentials."""
+        self._not_reached(line)
+
+    def _not_reached(self, line: Line) -> None:
         member = self._member(line)
         if member is not None and self.first is None:
             self._picker.failed(member.target)
         self._later(0, self._arrange)
-        others = (each.line for each in self._members if each.line is not line)
-        if not any(other.status.state == "connecting" for other in others):
-            self._owner.attempt_failed(failure)
-
-    def was_refused(self, line: Line, error: UnauthorizedLogin) -> None:
-        """Take in that a place has refused the credentials."""
-        member = self._member(line)
-        if member is not None:
-            self._picker.failed(member.target)
-            self._later(0, self._arrange)
-        if self.refused is not None:
-            self._owner.was_refused(error)
 
     def _member(self, line: Line) -> Member | None:
         return next((member for member in self._members if member.line is line), None)
@@ -215,7 +222,7 @@ class LinePool:
         self._later(0, self._arrange)
 
     def _gone_for_long(self, member: Member) -> None:
-        if self.first is None:
+        if self.first is None and member in self._members:
             self._picker.failed(member.target)
             self._arrange()
 
@@ -232,23 +239,38 @@ class LinePool:
         self._timers[key] = self._manner.clock.callLater(seconds, call)
 
     def _arrange(self) -> None:
-        """Start and stop lines, so that there are those that should be."""
+        """Start and stop lines, so that there are those that should be; tell what came of tries."""
         if not self._running:
             return
         live = {each.target.key for each in self._members if each.line.usable is not None}
         wanted = {target.name: target for target in self._picker.wanted(self._found, live)}
+        surplus: set[str] = set()
+        if self._picker.grace is not None:  # one server has all calls, and another came as late
+            surplus = {target.name for target in self._found} - wanted.keys()
         for member in list(self._members):
             target = wanted.get(member.target.name)
             member.listed = target is not None
             if target is not None:
                 member.target = target
-            elif member.line.usable is None:
+            elif member.line.usable is None or member.target.name in surplus:
                 self._members.remove(member)
                 self._let_end(member.line)
         there = {member.target.name for member in self._members}
         for name in wanted.keys() - there:
             for member in self._add(wanted[name]):
                 member.line.start()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell the owner that all tries have failed, or all places have refused."""
+        refused = self.refused
+        states = {member.line.status.state for member in self._members}
+        if refused is not None:
+            self._failure = None
+            self._owner.was_refused(refused)
+        elif self._failure is not None and "connecting" not in states:
+            failure, self._failure = self._failure, None
+            self._owner.attempt_failed(failure)
 
     def _add(self, target: Target) -> list[Member]:
         """Make the lines to a place."""
@@ -263,6 +285,5 @@ class LinePool:
         return added
 
     def _let_end(self, line: Line) -> None:
-        ending = line.stop()
-        self._endings.add(ending)
-        ending.addBoth(lambda _ended: self._endings.discard(ending))
+        self._leaving.add(line)
+        line.leave().addBoth(lambda _ended: self._leaving.discard(line))

@@ -10,8 +10,10 @@ says to which places there are lines, and which line has the next call.
   that is the same for all clients of the same key, and the first that is reached is kept.
 
 A server that is stopped, or whose machine is gone, still has an open connection. So before a call a
-line whose calls are unanswered is sent a ping, and while that is unanswered for `STUCK_AFTER`
-seconds, calls go to others, if there are any. Nothing is sent again.
+line that has had calls is sent a ping, now and then, and while that is unanswered for `STUCK_AFTER`
+seconds, calls go to others, if there are any. Nothing is sent again. It does not matter whether the
+calls are unanswered still: their callers may have given them up, and a server that answers nothing
+must not be the least busy one by that.
 """
 
 from __future__ import annotations
@@ -62,12 +64,14 @@ class Member:
 
     Attributes:
         listed: Whether the place is still one of those to choose from.
+        asked: Whether it was chosen since it has last answered a ping.
     """
 
     def __init__(self, line: Line, target: Target) -> None:
         self.line = line
         self.target = target
         self.listed = True
+        self.asked = False
         self._pinged: float | None = None  # when the ping was sent that is unanswered
         self._heard = 0.0  # when the last one was answered
 
@@ -84,13 +88,13 @@ class Member:
 
     def begin(self) -> None:
         """Begin with a new connection, on which nothing was asked."""
-        self._pinged = None
+        self.asked, self._pinged = False, None
 
     def seems_stuck(self, now: float) -> bool:
         """Tell whether it leaves even a ping unanswered. Sends one, if there is a reason."""
         if self._pinged is not None:
             return now - self._pinged >= STUCK_AFTER
-        if self.unanswered and now - self._heard >= STUCK_AFTER:
+        if (self.asked or self.unanswered) and now - self._heard >= STUCK_AFTER:
             self._ping(now)
         return False
 
@@ -105,7 +109,7 @@ class Member:
             if isinstance(result, Failure) and result.check(AsyncResultTimeout):
                 self._ping(now)  # it stays a suspect, until one is answered
             else:  # an error is an answer, too
-                self._pinged, self._heard = None, clock.seconds()
+                self.asked, self._pinged, self._heard = False, None, clock.seconds()
 
         connection.ping(timeout=_PING_TIMEOUT).addBoth(answered)
 
