@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from tests.registry.fake import FakeRegistry
 from txremote.net.members import Target
 from txremote.net.targets import ASK_EVERY, FromRegistry, Named
-from txremote.registry.ports import Place
+from txremote.registry.keeping import Watchable
+from txremote.registry.ports import WATCH_EVERY, Place
+from txremote.registry.urls import registry_url
 from txremote.servername import server_name
 
 ONE, OTHER = Place("10.0.0.1", 1, load=0.5, key="one"), Place("10.0.0.2", 1, "tls")
@@ -75,6 +78,36 @@ def test_a_registry_is_asked_at_once_where_a_call_waits() -> None:
     clock.advance(ASK_EVERY)
     targets.ask()
     assert [target.key for target in told[-1]] == ["one"]
+
+
+def test_what_is_told_is_what_the_registry_says_in_the_end() -> None:
+    """A question of a call's has another answer than the watch has had before and has again."""
+    clock = Clock()
+    answers: list[Deferred[tuple[Place, ...]]] = []
+
+    class Slow(Watchable):
+        def find(self, name: str) -> Deferred[tuple[Place, ...]]:
+            answers.append(Deferred())
+            return answers[-1]
+
+    registry: Any = Slow(registry_url("rpyc://nowhere"), clock)
+    told: list[Sequence[Target]] = []
+    targets = FromRegistry(clock, server_name("registry:shop"), registry)  # type: ignore[arg-type]
+    targets.start(told.append)
+    answers.pop().callback((ONE,))
+    targets.ask()
+    answers.pop().callback(())  # it was started again, and knows nobody yet
+    assert told[-1] == []
+    for _ in range(2):
+        for answer in answers:
+            answer.callback((ONE,))
+        answers.clear()
+        clock.advance(WATCH_EVERY)
+    assert [target.key for target in told[-1]] == ["one"]
+    targets.ask()
+    targets.stop()
+    assert [answer.called for answer in answers] == [True, True]
+    assert not clock.getDelayedCalls()
 
 
 def test_what_is_stopped_tells_no_more() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from tests.peer.pairs import logged
 from txremote.errors import RegistryUnreachable
-from txremote.registry.keeping import Renewed, Watching
+from txremote.registry.keeping import Renewed, Watchable, Watching
 from txremote.registry.ports import Place
+from txremote.registry.urls import registry_url
 
 ONE, TWO = Place("10.0.0.1", 1), Place("10.0.0.2", 2)
 
@@ -64,6 +67,30 @@ def test_a_watch_tells_of_changes_only() -> None:
     registry.clock.pump([5, 5])
     assert seen == [(), (ONE, TWO), (TWO,)]
     assert not registry.clock.getDelayedCalls()
+
+
+def test_a_watch_that_is_stopped_gives_up_its_question_and_is_forgotten() -> None:
+    """Nothing is left of it, and no line in the log says that it is tried again."""
+    clock = Clock()
+    asked: list[Deferred[tuple[Place, ...]]] = []
+
+    class Silent(Watchable):
+        def find(self, name: str) -> Deferred[tuple[Place, ...]]:
+            asked.append(Deferred())
+            return asked[-1]
+
+    registry: Any = Silent(registry_url("rpyc://nowhere"), clock)
+    with logged() as log:
+        for _ in range(3):
+            registry.watch("shop", lambda _places: None).stop()
+        registry.watch("shop", lambda _places: None)
+        assert [each.called for each in asked] == [True, True, True, False]
+        assert len(registry._watches) == 1
+        registry.close()
+        assert asked[-1].called
+    assert registry._watches == []
+    assert not clock.getDelayedCalls()
+    assert log.text() == ""
 
 
 def test_a_function_that_fails_is_told_of_the_next_change() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import signal
+import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.threads import deferToThread
 
 from tests.net.certificates import Authority
-from tests.net.servers import until
+from tests.net.servers import DEADLINE, until
 from tests.processes import free_port
 from tests.registry.servers import Redis
 from txremote.errors import RegistryUnreachable
@@ -68,6 +71,25 @@ async def test_redis_may_hang_be_killed_and_come_back(
         await entry.leave()  # it does not fail
         await registry.close()
         await other.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_connection_that_is_still_being_made_is_closed_too() -> None:
+    """By a Redis that takes it and says nothing: nobody would close it later."""
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        url = registry_url(f"redis://:s3cret@127.0.0.1:{hanging.getsockname()[1]}")
+        registry = RedisRegistry(url, reactor)
+        finding = registry.find("shop")
+        taken, _address = await deferToThread(hanging.accept)
+        with taken:
+            assert await deferToThread(taken.recv, 5)  # so it is connected, and logs in
+            await registry.close()
+            with pytest.raises(RegistryUnreachable, match="cannot be used"):
+                await finding
+            taken.settimeout(DEADLINE)
+            with suppress(ConnectionResetError):
+                while await deferToThread(taken.recv, 1000):
+                    pass
 
 
 @pytest.mark.parametrize("trusted", [True, False])

@@ -101,6 +101,8 @@ class FromRegistry:
             registry = self._own()  # to refuse it now, not at the start
         self._registry: Registry | None = registry
         self._watch: Watch | None = None
+        self._last: frozenset[Place] | None = None
+        self._asking: Deferred[None] | None = None
         self._asked: float | None = None
         self._changed: Changed | None = None
         self.why_none = "no registry has answered yet"
@@ -111,29 +113,47 @@ class FromRegistry:
         if self._registry is None:
             assert self._own is not None
             self._registry = self._own()
-        self._watch = self._registry.watch(self._named.service, self._found)
+        self._look(self._registry)
+
+    def _look(self, registry: Registry) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+        self._watch = registry.watch(self._named.service, self._found)
 
     def ask(self) -> None:
         """Ask the registry, unless it was just asked."""
-        now = self._clock.seconds()
-        if self._registry is None or self._changed is None:
+        registry, now = self._registry, self._clock.seconds()
+        if registry is None or self._changed is None or self._asking is not None:
             return
         if self._asked is not None and now - self._asked < ASK_EVERY:
             return
         self._asked = now
 
+        def answered(places: tuple[Place, ...]) -> None:
+            if frozenset(places) != self._last:
+                self._found(places)
+                # it tells of what is another than it has seen itself, and has not seen this
+                self._look(registry)
+
         def unanswered(failure: Failure) -> None:
             assert failure.value is not None
             self.why_none = in_words(failure.value)
 
-        self._registry.find(self._named.service).addCallbacks(self._found, unanswered)
+        def over(_result: object) -> None:
+            self._asking = None
+
+        asking = registry.find(self._named.service).addCallbacks(answered, unanswered)
+        self._asking = asking
+        asking.addBoth(over)
 
     def stop(self) -> Deferred[None]:
         """Let go of the registry."""
-        self._changed = self._asked = None
+        self._changed = self._asked = self._last = None
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.stop()
+        if self._asking is not None:
+            self._asking.cancel()
         if self._own is None or self._registry is None:
             return succeeded(None)
         registry, self._registry = self._registry, None
@@ -142,6 +162,7 @@ class FromRegistry:
     def _found(self, places: tuple[Place, ...]) -> None:
         if self._changed is None:
             return
+        self._last = frozenset(places)
         self.why_none = none_named(self._named.service, bool(places))
         found: dict[str, Target] = {}
         for place in places:

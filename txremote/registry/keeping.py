@@ -49,6 +49,7 @@ class Repeated:
         self._what = what
         self._delay = _FIRST_TRY
         self._timer: IDelayedCall | None = None
+        self._doing: Deferred[Any] | None = None
         self._under_way: Deferred[None] | None = None
         self._stopped = False
         self._failing = False
@@ -69,19 +70,26 @@ class Repeated:
             self._under_way.addCallback(ended.callback)
         return ended
 
+    def give_up(self) -> None:
+        """Do it no more, not even to the end where it is under way."""
+        self.stop()
+        if self._doing is not None:
+            self._doing.cancel()
+
     def _go(self) -> None:
         self._timer = None
         under_way = self._under_way = Deferred()
 
         def done(result: object) -> None:
-            self._under_way = None
-            self._note(result.value if isinstance(result, Failure) else None)
+            self._doing = self._under_way = None
             if not self._stopped:
+                self._note(result.value if isinstance(result, Failure) else None)
                 wait = min(self._delay, self._every) if self._failing else self._every
                 self._timer = self._clock.callLater(wait, self._go)
             under_way.callback(None)
 
-        maybeDeferred(self._step).addBoth(done)
+        doing = self._doing = maybeDeferred(self._step)
+        doing.addBoth(done)
 
     def _note(self, problem: BaseException | None) -> None:
         if problem is None:
@@ -100,7 +108,12 @@ class Repeated:
 
 
 class Watching:
-    """A name that is looked at again and again (`txremote.registry.ports.Watch`)."""
+    """
+    A name that is looked at again and again (`txremote.registry.ports.Watch`).
+
+    Attributes:
+        stopped: Whether it looks no more.
+    """
 
     def __init__(
         self,
@@ -114,20 +127,20 @@ class Watching:
         self._changed = changed
         self._last: frozenset[Place] | None = None
         self._looking = Repeated(self._look, every, clock, what)
-        self._stopped = False
+        self.stopped = False
         self._looking.begin()
 
     def stop(self) -> None:
         """Look no more."""
-        self._stopped = True
-        self._looking.stop()
+        self.stopped = True
+        self._looking.give_up()
 
     def _look(self) -> Deferred[None]:
         return self._find().addCallback(self._found)
 
     def _found(self, places: tuple[Place, ...]) -> None:
         # their order is that of renewals, which says nothing
-        if self._stopped or frozenset(places) == self._last:
+        if self.stopped or frozenset(places) == self._last:
             return
         self._last = frozenset(places)
         try:
@@ -164,7 +177,7 @@ class Watchable(ABC):
     def watch(self, name: str, changed: Changed, every: float = WATCH_EVERY) -> Watch:
         """Call a function with the places of a name, at first and whenever they are others."""
         watching = Watching(partial(self.find, name), changed, every, self._clock, self._what)
-        self._watches.append(watching)
+        self._watches = [each for each in self._watches if not each.stopped] + [watching]
         return watching
 
     def close(self) -> Deferred[None]:

@@ -137,7 +137,10 @@ class ReactorLink:
         return protocol
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, one that is being made as well."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.cancel()
         protocol, self._open = self._open, None
         if protocol is not None and protocol.connected:
             protocol.transport.abortConnection()
