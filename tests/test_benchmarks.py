@@ -32,7 +32,7 @@ from tests.processes import run
 from txremote.testing import connected_pair
 
 ROOT = Path(__file__).resolve().parent.parent
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class Race(Row):

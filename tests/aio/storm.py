@@ -31,7 +31,7 @@ from txremote.eventloop import worker_pool
 check = Checks()
 
 #: Seconds that anything here may take.
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 PLACE = "tcp:0:interface=127.0.0.1"
 

@@ -33,7 +33,7 @@ from txremote.wire.limits import DEFAULT_LIMITS
 from txremote.wire.messages import dialect_named, open_envelope, open_request
 
 #: Seconds after which something that takes much less has hung.
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 def stacks() -> str:

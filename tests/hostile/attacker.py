@@ -19,7 +19,7 @@ from txremote.wire.consts import HANDLE_CALLATTR, HANDLE_GETROOT, MSG_REQUEST
 from txremote.wire.framing import FrameReader, frame
 
 #: Seconds that an attacker waits for what has to come.
-DEADLINE = 15.0
+DEADLINE = 60.0
 
 #: Where attackers come from.
 SOURCE = "127.0.0.2"

@@ -26,7 +26,7 @@ from tests.peer.pairs import Outcome
 from txremote import AsyncResultTimeout, ConnectionLost, DeadReferenceError, RemoteClient, connect
 
 #: Seconds that all of a session may take.
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 #: What a call may fail with that the network has swallowed.
 LOST = (ConnectionLost, DeadReferenceError)

@@ -20,7 +20,7 @@ from txremote.net.listen import ServingFactory
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
 #: Seconds that anything in these tests may take.
-DEADLINE = 5.0
+DEADLINE = 30.0
 
 
 class Desk(txremote.Service):

@@ -17,7 +17,7 @@ from tests.peer.pairs import logged
 from txremote import Service, exposed
 
 #: Seconds for a call, which is answered at once: more than a busy machine needs.
-PATIENCE = 20
+PATIENCE = 60
 
 
 class Lanes(Service):

@@ -19,7 +19,7 @@ from txremote.tasks.task import Submission, Task
 from txremote.tasks.turns import NEXT_TURN
 
 #: Seconds that anything in these tests may take.
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 def arguments(function: Callable[..., Any], *args: Any, reactor: Any) -> tuple[Submission]:

@@ -21,7 +21,7 @@ from txremote.work.pool import PoolService
 from txremote.work.running import running_pools
 
 #: Seconds that anything in these tests may take.
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 def default_threads() -> str:

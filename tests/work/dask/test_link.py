@@ -21,7 +21,7 @@ from txremote.work.pickling import dump_job
 
 pytest.importorskip("distributed")
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 ABS = dump_job(abs, (-1,), {}, "abs")[0]
 
 

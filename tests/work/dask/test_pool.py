@@ -50,7 +50,7 @@ from txremote.work.pool import PoolStatistics
 
 pytest.importorskip("distributed")
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
