@@ -422,7 +422,7 @@ class TestDecisions:
         ]
         assert kind.begun == Counter("02")
 
-    @settings(max_examples=examples(50), deadline=None)
+    @settings(max_examples=examples(80), deadline=None)
     @given(
         seed=st.integers(0, 2**32),
         size=st.sampled_from([(1, 1), (2, 2), (1, 3), (0, 2), (3, 3)]),
@@ -439,11 +439,13 @@ class TestDecisions:
 class Play:
     """A pool with pretended processes, and what must hold whatever happens."""
 
+    #: What a callback of a job may do, too.
+    CALLS = ["submit", "cancel", "cancel one held", "room", "give room up", "stop", "start"]
     EVENTS = (
         ["submit"] * 4
         + ["submit many", "come up", "come up", "begin", "begin", "begin", "finish", "finish"]
         + ["drain", "drain", "drain", "cancel", "cancel", "cancel one held", "cancel one held"]
-        + ["cancel all held", "die", "obey", "time", "much time"]
+        + ["cancel all held", "die", "obey", "time", "much time", *CALLS]
     )
 
     def __init__(
@@ -453,14 +455,18 @@ class Play:
         recycle: int | None,
         chance: random.Random,
     ) -> None:
-        self.pool, self.kind = pool_of_fakes(monkeypatch, *size, recycle=recycle, idle=5)
+        self.queue = chance.choice([5, 10_000])
+        limits = {"recycle": recycle, "queue": self.queue, "idle": 5}
+        self.pool, self.kind = pool_of_fakes(monkeypatch, *size, **limits)
         self.least, self.most = size
         self.recycle = recycle
         self.chance = chance
         self.clock: FakeReactor = self.pool._reactor
         self.jobs: dict[str, Deferred[Any]] = {}
         self.ends: dict[str, list[Any]] = {}
-        self.cancelled_before: set[str] = set()
+        self.waiters: list[tuple[Deferred[Any], list[Any]]] = []  # for room
+        self.never: set[str] = set()  # those that failed or were cancelled before they began
+        self.stops = 0
 
     def play(self) -> None:
         try:
@@ -483,6 +489,15 @@ class Play:
         elif event == "cancel":
             if self.jobs:
                 self.cancel(self.chance.choice([*self.jobs]))
+        elif event in ("start", "stop"):
+            self.stops += event == "stop"
+            getattr(self.pool, event)().addErrback(lambda _failure: None)
+        elif event == "room":
+            waiter = self.pool.room()
+            self.waiters.append((waiter, outcome(waiter)))
+        elif event == "give room up":
+            if self.waiters:
+                self.chance.choice(self.waiters)[0].cancel()
         elif event in ("time", "much time"):
             self.clock.advance(2 if event == "time" else 20)
         elif made:
@@ -495,26 +510,33 @@ class Play:
                 getattr(worker, event.replace(" ", "_"))()
 
     def submit(self, timeout: float | None) -> None:
-        name = f"{len(self.jobs):04}"
-        job = self.pool.submit(jobs.same, (name,), timeout=timeout, name=name)
-        self.jobs[name] = job
+        name = f"{len(self.ends):04}"
         self.ends[name] = []
-        job.addBoth(self.ends[name].append)
+        self.jobs[name] = job = self.pool.submit(jobs.same, (name,), timeout=timeout, name=name)
+        job.addBoth(self.ended, name)
+
+    def ended(self, result: Any, name: str) -> None:
+        self.ends[name].append(result)
+        if isinstance(result, Failure):
+            if not self.kind.begun[name]:
+                self.never.add(name)
+        if self.chance.random() < 0.05:  # callbacks are any code
+            self.do(self.chance.choice(self.CALLS))
 
     def cancel(self, name: str) -> None:
-        if not self.ends[name] and not self.kind.begun[name]:
-            self.cancelled_before.add(name)
         self.jobs[name].cancel()
 
     def check(self) -> None:
         """Check the invariants of any time."""
         assert all(count == 1 for count in self.kind.begun.values())
         assert all(len(end) <= 1 for end in self.ends.values())
-        assert not self.cancelled_before & set(self.kind.begun)
+        assert not self.never & set(self.kind.begun)
         pool = self.pool
         assert sum(bool(w.held.jobs) for w in pool._workers.active) <= self.most
         idle = [w for w in pool._workers.active if w.ready and w.alive and not w.held.jobs]
-        if set(idle) - set(pool._workers._spare):
+        spare = pool._workers._spare
+        assert not spare or pool._workers.ready() - len(spare) >= self.most
+        if set(idle) - set(spare):
             assert not pool._queue._queue
             for worker in pool._workers.active:
                 behind = [job for job in worker.held.jobs.values() if not self.kind.begun[job.name]]
@@ -526,31 +548,37 @@ class Play:
     def settle(self) -> None:
         """Let everything run to its end."""
         for _ in range(10_000):
+            self.pool.start().addErrback(lambda _failure: None)
             if all(self.ends.values()):
-                return
+                break
             self.clock.advance(0.01)
             for worker in list(self.kind.made):
                 for event in ("come_up", "begin", "finish", "drain", "obey"):
                     getattr(worker, event)()
             self.check()
-        raise AssertionError("some jobs never end")
+        else:
+            raise AssertionError("some jobs never end")
+        for _ in self.waiters:  # a place that nobody uses goes to the next after a second
+            self.clock.advance(1)
 
     def check_end(self) -> None:
         """Check the invariants of a pool that has nothing left to do."""
         for worker in list(self.kind.made):
             worker.drain()
             worker.obey()
+        assert all(len(fired) == 1 for _waiter, fired in self.waiters)
         done = failed = never = 0
         for name, (end,) in self.ends.items():
             error = end.value if isinstance(end, Failure) else None
             assert error is not None or end == name
-            assert error is None or type(error) in (CancelledError, WorkerDied, JobTimeout)
+            kinds = (CancelledError, WorkerDied, JobTimeout, PoolStopped, PoolFull)
+            assert error is None or type(error) in kinds
             done += error is None
             failed += isinstance(error, WorkerDied)
             if "do not come up" in str(error):
                 never += 1
                 assert not self.kind.begun[name]
-            elif not isinstance(error, CancelledError):
+            elif not isinstance(error, (CancelledError, PoolStopped, PoolFull)):
                 assert self.kind.begun[name] == 1
         statistics = self.pool.statistics()
         assert (statistics.queued, statistics.busy) == (0, 0)
@@ -558,7 +586,8 @@ class Play:
         # one that was cancelled when it was done already has been done
         assert done <= statistics.done
         ended = statistics.done + statistics.failed - never + statistics.killed
-        assert ended == sum(self.kind.begun.values())
+        begun = sum(self.kind.begun.values())
+        assert ended <= begun if self.stops else ended == begun  # of those that it stops none tells
 
 
 @pytest_twisted.ensureDeferred

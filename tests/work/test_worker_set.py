@@ -188,6 +188,27 @@ class TestDecisions:
         assert pool.told == pool.spawned[1:]
         assert old.retired
 
+    def test_a_successor_does_not_wait_for_all_that_go(self) -> None:
+        """One for each place that is free: the last job of the other may take an hour."""
+        pool = FakePool(Size(2, 3, idle=5, recycle=5))
+        pool.jobs = 3
+        pool.workers.open()
+        for number in range(3):
+            assert pool.come_up(number)
+        first, long, third = pool.spawned
+        first.given = long.given = 5
+        pool.workers.grow()
+        assert not pool.come_up(3)
+        assert not pool.come_up(4)
+        pool.jobs = 0
+        pool.workers.dismiss(first)  # type: ignore[arg-type]
+        pool.workers.grow()
+        assert pool.told == [pool.spawned[4]]
+        pool.workers.mark_idle(third)  # type: ignore[arg-type]
+        pool.clock.advance(5)
+        assert third.retired
+        assert pool.told == [pool.spawned[4], pool.spawned[3]]
+
     def test_nothing_can_be_started(self) -> None:
         """After some attempts the pool is told, once, and it is tried again later."""
         pool = FakePool(Size(2, 2))

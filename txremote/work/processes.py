@@ -126,7 +126,8 @@ class ProcessPool(PoolService):
             if worker.ready and not worker.held.jobs:
                 self._workers.dismiss(worker)
             else:
-                left += worker.held.clear()
+                # those that have not begun never do, though their process may take its time
+                left += [*worker.held.take_back(), *worker.held.clear()]
                 worker.end("was stopped with its pool")
                 self._workers.mark_ending(worker)
         for job in left:
@@ -313,8 +314,9 @@ class ProcessPool(PoolService):
         if any(worker.came_up for worker in self._workers.active):
             return  # those that are there will do the jobs
         for job in self._queue.clear():
-            self._failed += 1
-            job.fail(WorkerDied(f"{job.name}: {problem}"))
+            if not job.deferred.called:  # else a callback of one before has cancelled it
+                self._failed += 1
+                job.fail(WorkerDied(f"{job.name}: {problem}"))
 
 
 def parse(reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str]) -> ProcessPool:

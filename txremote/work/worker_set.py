@@ -115,7 +115,7 @@ class WorkerSet:
 
     def grow(self) -> None:
         """Start processes: the least number, and more where jobs wait."""
-        if self._spare and self.ready() <= self.size.most:
+        while self._spare and self._working() < self.size.most:
             self._events.worker_free(self._spare.pop())
         while self._open and self._resting is None and self._lacking():
             try:
@@ -134,10 +134,14 @@ class WorkerSet:
         """Return how many have come up."""
         return sum(worker.ready for worker in self.active)
 
+    def _working(self) -> int:
+        """Return how many have come up and may take jobs, or do the last of theirs."""
+        return self.ready() - len(self._spare)
+
     def came_up(self, worker: Worker) -> bool:
         """Tell whether a ready worker may take jobs, or has to wait for its predecessor's end."""
         self._failed_starts = 0
-        if self.ready() > self.size.most:
+        if self._working() > self.size.most:
             self._spare.append(worker)
             return False
         return True
@@ -194,8 +198,9 @@ class WorkerSet:
         for worker, since in list(self.idle_since.items()):
             if len(self.active) <= self.size.least:
                 self.idle_since.clear()
-            elif now - since >= self.size.idle:
+            elif since + self.size.idle <= now:  # as below: rounding is not to bring it here again
                 self.dismiss(worker)
+        self.grow()  # a spare one has a place now
         if self.idle_since:
             left = min(self.idle_since.values()) + self.size.idle - now
             self._shrinking = self._clock.callLater(max(0.0, left), self._shrink)
