@@ -4,17 +4,21 @@ Commands in real processes: their output as it comes, and their ends, the hard o
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 import pytest_twisted
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
 
 from tests.tasks.task_helpers import arguments, done, states_of, until_output, until_state
+from tests.work.child_processes import running_pool
 from tests.work.doubles import Reactor, logged
 from txremote.tasks.mptask import MPTask, Sink
 from txremote.tasks.states import ABORTED, FINISHED, KILLED, RUNNING, SUBMITTED, TOBEKILLED
@@ -254,11 +258,46 @@ class ByHand(PoolService):
         return self.job
 
 
+class ToProcess:
+    """The connection to a process, which has gone or has not."""
+
+    def __init__(self, gone: bool = False) -> None:
+        self.gone = gone
+
+    def when_disconnected(self) -> Deferred[Any]:
+        return succeed(ConnectionDone()) if self.gone else Deferred()
+
+
+def test_a_kill_that_crosses_the_process_s_death() -> None:
+    """The connection is lost before the pool tells of it: the task does not wait for that again."""
+    pool = ByHand(Reactor(), "hand")
+    task = begun(pool, importing)
+    task.job_began(connection := ToProcess())  # type: ignore[arg-type]
+    connection.gone = True
+    task.kill()
+    assert len(pool.cancelled) == 1
+    assert task.status == KILLED
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_process_keeps_nothing_of_the_tasks_that_it_has_run() -> None:
+    """It may run for weeks, and the tasks are forgotten."""
+    async with running_pool() as pool:
+        task = begun(pool, importing, "f1")
+        await done(task)
+        left = weakref.ref(task)
+        pid, task = task.result, begun(pool, importing, "f2")
+        await done(task)
+        gc.collect()
+        assert task.result == pid
+        assert left() is None
+
+
 def test_a_kill_that_crosses_the_command_s_end() -> None:
     """The command has ended: its outcome is waited for, or thrown away, and nothing hangs."""
     pool = ByHand(Reactor(), "hand")
     task = begun(pool, importing)
-    task._move(RUNNING)
+    task.job_began(ToProcess())  # type: ignore[arg-type]
     task.job_ended()
     task.kill()
     assert pool.cancelled == []
@@ -266,7 +305,7 @@ def test_a_kill_that_crosses_the_command_s_end() -> None:
     assert (task.status, task.result) == (FINISHED, 3)
 
     task = begun(pool, importing)
-    task._move(RUNNING)
+    task.job_began(ToProcess())  # type: ignore[arg-type]
     task.kill()
     assert task.status == TOBEKILLED
     task.job_ended()

@@ -4,7 +4,8 @@
 The job is `txremote.tasks.commandjob.run_command`, which gets the command, pickled with its
 container as that is at this moment, and a `Sink` by reference, for its lines and progress. When a
 task is killed its job is cancelled, and the pool ends the process by TERM and then by KILL. The
-task is KILLED when the process has gone: when the connection ends that the first report came by.
+task is KILLED when the process has gone: when the connection has ended that the first report came
+by. That may be before the kill, for of a process that dies the pool tells a moment later.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
-from txremote.peer.context import current_call
+from txremote.peer.context import CalledConnection, current_call
 from txremote.service import exposed
 from txremote.tasks.commandjob import run_command
 from txremote.tasks.states import ABORTED, KILLED, RUNNING, TOBEKILLED
@@ -34,7 +35,7 @@ class Sink:
         """The command begins."""
         if self._task is None:
             raise RuntimeError("the task was killed")
-        self._task.job_began(current_call().connection.when_disconnected())
+        self._task.job_began(current_call().connection)
 
     @exposed
     def line(self, text: str) -> None:
@@ -84,6 +85,7 @@ class MPTask(Task):
         self._pool = pool
         self._sink = Sink(self)
         self._job: Deferred[Any] | None = None
+        self._connection: CalledConnection | None = None  # to its process, while it runs
         self._has_outcome = False
 
     def begin(self) -> None:
@@ -100,9 +102,9 @@ class MPTask(Task):
         self._job = job
         job.addCallbacks(self._returned, self._failed)
 
-    def job_began(self, gone: Deferred[BaseException]) -> None:
-        """Note that the command begins; the Deferred fires when its process has disconnected."""
-        gone.addBoth(self._is_gone)
+    def job_began(self, connection: CalledConnection) -> None:
+        """Note that the command begins, in the process behind a connection."""
+        self._connection = connection
         self._move(RUNNING)
 
     def job_ended(self) -> None:
@@ -129,7 +131,10 @@ class MPTask(Task):
         if self.done or self._job is None:
             return
         if self.status == TOBEKILLED and failure.check(CancelledError):
-            return  # the process is being ended: `_is_gone` comes when it has
+            assert self._connection is not None  # it ran, and its process is being ended
+            # not asked before: a process may run thousands of tasks, and would keep them all
+            self._connection.when_disconnected().addBoth(self._is_gone)
+            return
         assert isinstance(failure.value, Exception)  # a job gives nothing else
         self._fail(failure.value)
 
@@ -143,5 +148,5 @@ class MPTask(Task):
 
     def _end(self, outcome: TaskOutcome) -> None:
         self._sink.close()
-        self._job = None
+        self._job = self._connection = None
         super()._end(outcome)
