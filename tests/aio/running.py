@@ -37,7 +37,7 @@ def run(main: Any, new_loop: NewLoop) -> Any:
             signal.siginterrupt(signal.SIGCHLD, False)  # as Twisted has it
 
 
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(seconds):
         while not condition():

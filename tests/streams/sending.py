@@ -11,8 +11,9 @@ from pathlib import Path
 from benchmarks.harness import Child, Stage
 from tests.streams.file_server import MIB
 
-#: What a process may take more than before the file, whatever the reader does.
-MOST_GROWTH = 8 * MIB
+#: What each end may take more than before the file. The server has a bound, whatever the reader
+#: does; on a busy machine a reader gets more at once.
+MOST_GROWTH = {"the server": 8 * MIB, "the reader": 16 * MIB}
 
 
 def write_file(path: Path, size: int) -> str:
@@ -60,7 +61,7 @@ class Sending:
         assert client.ask("read", self._large, slow) == self._hash
         for name, child in ends.items():
             grown = (child.status("VmHWM") or 0) - before[name]
-            assert grown <= MOST_GROWTH, f"{name} grew by {grown / MIB:.1f} MiB"
+            assert grown <= MOST_GROWTH[name], f"{name} grew by {grown / MIB:.1f} MiB"
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import capturedLogs
 from zope.interface.verify import verifyObject
 
-from tests.aio.running import each_loop, run
+from tests.aio.running import each_loop, run, until as loop_until
 from tests.tracing.recorded import recording
 from tests.tracing.seen import seen
 from tests.work.dask import jobs
@@ -685,22 +685,27 @@ def test_process_commands_are_refused_before_there_are_any() -> None:
 
 
 @each_loop
-def test_an_asyncio_program_has_one_as_well(cluster, new_loop):
+def test_an_asyncio_program_has_one_as_well(cluster, new_loop, tmp_path):
     """A result, an exception, a task that is cancelled, and no reactor."""
     address = f"dask:{cluster.address}"
+    marks, go = tmp_path / "marks", tmp_path / "go"
 
     async def main():
         assert await run_async(pow, 2, 10, pool=address) == 1024
         with pytest.raises(ZeroDivisionError):
             await run_async(divmod, 1, 0, pool=address)
+        waits = partial(run_async, jobs.mark_and_wait, pool=address)
         with pytest.raises(JobTimeout):
-            await run_async(time.sleep, 0.5, pool=address, proc_timeout=0.1)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await run_async(time.sleep, 0.5, pool=address)
+            await waits(marks, "late", go, proc_timeout=0.1)
         (pool,) = AsyncioLoop.current().pools.pools
         assert pool.description == address
+        task = asyncio.ensure_future(waits(marks, "cancelled", go))
+        await loop_until(lambda: pool.statistics().busy == 2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
         assert pool.statistics().abandoned == 2
+        go.touch()
 
     threads = threading.active_count()
     with capturedLogs() as events:
