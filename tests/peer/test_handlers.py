@@ -449,7 +449,13 @@ def test_a_context_is_left_with_nothing_or_an_exception_of_that_class(peer: Aske
 
 
 def test_a_context_is_not_left_with_a_value(peer: Asker) -> None:
-    for value in (1, "x", True, ("builtins.ValueError", 5, 0)):
+    for value in (
+        2,
+        "x",
+        True,
+        ("builtins.ValueError", 5, 0),
+        (("builtins", "ValueError"), (), ()),
+    ):
         assert peer.ask(HANDLE_CTXEXIT, peer.get("manager"), value).name == "TypeError"
 
 

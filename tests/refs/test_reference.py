@@ -487,6 +487,7 @@ def test_async_with_hands_the_exception_to_the_peers_exit(pair: Pair) -> None:
     kind, error, traceback = leaf.left_with
     assert kind is ValueError
     assert type(error) is ValueError
+    assert error.args == ("never mind",)
     assert traceback is None
     with pytest.raises(OSError, match="disk"):
         in_coroutine(pair, passed_on)

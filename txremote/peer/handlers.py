@@ -12,7 +12,6 @@ owner as it is: so an object may travel through a server, and be used through it
 
 from __future__ import annotations
 
-import builtins
 import pickle
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from itertools import islice
 from types import AsyncGeneratorType
 from typing import Any
 
+from txremote.config import ConnectionConfig
 from txremote.gate.exposure import is_class
 from txremote.gate.fetchable import check_fetchable
 from txremote.gate.threaded import ThreadedCall, ThreadedMethod
@@ -49,6 +49,7 @@ from txremote.streams.source import Stream
 from txremote.wire import consts
 from txremote.wire.consts import HELLO_MARK, HELLO_VERSION
 from txremote.wire.exceptions import load_exception
+from txremote.wire.exit_errors import builtin_error, exit_error
 from txremote.wire.keys import check_pack, key_of
 from txremote.wire.values import AsValue
 
@@ -245,12 +246,12 @@ def _ctxexit(serving: Serving, obj: object, error: object = None) -> object:
     leave = permitted(serving, unprepared(serving.policy.get(obj, "__exit__")))
     if error is None or error is False:
         return leave(None, None, None)
-    local = _local_exception(error)
+    local = _local_exception(error, serving.config)
     return leave(type(local), local, None)
 
 
-def _local_exception(error: Any) -> BaseException:
-    """Return an exception of the class that a peer named, without asking it more."""
+def _local_exception(error: Any, config: ConnectionConfig) -> BaseException:
+    """Return the exception that a peer told, or one of the class that it named."""
     if issubclass(type(error), BaseNetref):
         error = error.____ref__
     if type(error) is not RemoteReference:
@@ -258,15 +259,14 @@ def _local_exception(error: Any) -> BaseException:
             return error
         if isinstance(error, type) and issubclass(error, BaseException):
             return error()
-        raise TypeError("a context is left with None or with an exception class")
+        return exit_error(
+            error,
+            instantiate_custom=config.instantiate_custom_exceptions,
+            import_custom=config.import_custom_exceptions,
+        )
     module, _dot, name = error._pack[0].rpartition(".")
-    found = getattr(builtins, name, None) if module == "builtins" else None
-    if isinstance(found, type) and issubclass(found, BaseException):
-        try:
-            return found()
-        except Exception:  # a class that wants arguments, UnicodeDecodeError say
-            return found.__new__(found)
-    return load_exception(((module, name), (), (), ""))
+    found = builtin_error(name) if module == "builtins" else None
+    return found or load_exception(((module, name), (), (), ""))
 
 
 def _del(serving: Serving, obj: object, count: object = 1) -> None:

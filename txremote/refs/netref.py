@@ -30,10 +30,11 @@ from zope.interface.declarations import Declaration
 
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.callsite import is_called_at_once
-from txremote.refs.reference import RemoteReference
+from txremote.refs.reference import RemoteReference, RequestSender
 from txremote.refs.remote_signatures import RemoteFunction, parse_signature
 from txremote.wire import consts
 from txremote.wire.consts import IdPack
+from txremote.wire.exit_errors import told_exit
 
 _NOTHING_PROVIDED: Declaration = Declaration()
 _implemented_by: Any = implementedBy  # which has no types
@@ -52,6 +53,8 @@ NEVER = frozenset(
 
 class NetrefConnection(Protocol):
     """The connection of a netref, as far as the netref uses it: a `BlockingView`."""
+
+    protocol: RequestSender  # the connection itself
 
     @property
     def allow_pickle(self) -> bool:
@@ -185,8 +188,8 @@ class BaseNetref(metaclass=NetrefMetaclass):
     __ge__ = _comparison("__ge__")
 
     def __exit__(self, kind: object, error: object, traceback: object) -> Any:
-        # the class goes by reference; neither exception nor traceback can travel
-        return self.____conn__.sync_request(consts.HANDLE_CTXEXIT, self, kind)
+        told = told_exit(self.____conn__.protocol.features, kind, error)
+        return self.____conn__.sync_request(consts.HANDLE_CTXEXIT, self, told)
 
     @property
     def __providedBy__(self) -> Declaration:

@@ -28,6 +28,7 @@ from txremote.refs.operators import SYNTAX, refuses_operators
 from txremote.refs.ports import Answer, RequestContext
 from txremote.refs.reading import IncomingStream, Items, begin_steps, is_stream, steps_of
 from txremote.wire.consts import HANDLE_CTXEXIT, IdPack
+from txremote.wire.exit_errors import told_exit
 
 
 class Caller(Protocol):
@@ -394,9 +395,8 @@ class RemoteReference(_Remote):
         return await self._connection.call(self, ("__enter__",), (), {})
 
     async def __aexit__(self, kind: object, error: object, traceback: object) -> bool:
-        # The class goes by reference, as from a stock client: the peer hands
-        # its __exit__ an exception of that name.
-        return bool(await self._connection.request(HANDLE_CTXEXIT, self, kind))
+        told = told_exit(self._connection.features, kind, error)
+        return bool(await self._connection.request(HANDLE_CTXEXIT, self, told))
 
     def _call(
         self,

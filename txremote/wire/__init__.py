@@ -11,6 +11,7 @@ tried with literals at a prompt, and every other room builds on it.
 ``consts``  the numbers of RPyC's protocol, under RPyC's names, and of our extensions
 ``decoder``  the arguments of messages, decoded at once or in slices
 ``exceptions``  exceptions to tuples and back (RPyC calls this vinegar)
+``exit_errors``  the exception with which a remote context is left
 ``framing``  a stream of bytes to payloads, and payloads to frames
 ``keys``  the encodings of id packs, by which references are known
 ``limits``  how much a peer may ask this side to read, inflate, nest or count

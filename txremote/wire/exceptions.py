@@ -346,18 +346,24 @@ def load_exception(
         error = _group(module, name, base, args, [load(each) for each in dumped])
     error = error or _bare(base, args) or _bare(_generic_class(f"{module}.{name}"), args)
     assert error is not None
+    set_attributes(error, pairs)
     for key, item in pairs:
         if key == _VERSION[0] and type(item) is str:
             error._remote_version = item  # type: ignore[attr-defined]
-        elif type(key) is str and not key.startswith("_") and key not in _KEPT:
+    error._remote_tb = text  # type: ignore[attr-defined]
+    return error
+
+
+def set_attributes(error: BaseException, pairs: Iterable[tuple[object, object]]) -> None:
+    """Set the public attributes that an exception had, as far as its class lets them be set."""
+    for key, item in pairs:
+        if type(key) is str and not key.startswith("_") and key not in _KEPT:
             try:
                 if item is None and getattr(error, key, key) is None:
                     continue  # an OSError from a stock peer, as in _attributes
                 setattr(error, key, item)
             except BaseException:  # a property without a setter, or with a strict one
                 continue
-    error._remote_tb = text  # type: ignore[attr-defined]
-    return error
 
 
 def _group(
