@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -58,5 +59,39 @@ def test_a_file_that_gives_no_bytes_is_refused() -> None:
         def read(self, size: int) -> Any:
             return "text"
 
+        def close(self) -> None:
+            closed.append(self)
+
+    closed: list[Wrong] = []
     with pytest.raises(TypeError, match="not bytes"):
         next(FileChunks(Wrong(), 4))
+    assert len(closed) == 1
+
+
+@pytest.mark.parametrize("buffering", [0, -1])
+def test_a_pipe_that_does_not_block_is_refused_for_it_would_seem_to_end(buffering: int) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    with open(reader, "rb", buffering=buffering) as pipe:
+        with pytest.raises(ValueError, match=r"os\.set_blocking"):
+            FileChunks(pipe, 1000)
+        os.close(writer)
+
+
+def test_a_file_that_turns_out_not_to_block_fails_its_stream_and_is_closed() -> None:
+    class Empty(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> Any:
+            return None
+
+    file = Empty()
+    with pytest.raises(BlockingIOError):
+        next(FileChunks(file, 4))
+    assert file.closed
+
+
+def test_a_socket_with_a_time_out_waits_for_its_bytes() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        here.settimeout(60)
+        there.sendall(b"now")
+        assert next(FileChunks(here.makefile("rb"), 1000)) == b"now"

@@ -121,6 +121,55 @@ def test_a_body_begins_with_the_first_read_and_its_error_is_the_readers() -> Non
         raise over.error
 
 
+def test_a_push_producer_may_end_with_what_pauses_it() -> None:
+    feed = Feed()
+    feed.registerProducer(Push(), True)
+    feed.write(bytes(2 * HIGH))
+    feed.unregisterProducer()
+    items, over = read(feed)
+    assert ([len(item) for item in items], over.value) == ([2 * HIGH], None)
+
+
+class Body(Push):
+    """What ``startProducing`` begins, and it does not register."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done: Deferred[None] = Deferred()
+
+    def startProducing(self, consumer: Any) -> Deferred[None]:
+        self.told.append("start")
+        for _ in range(3):
+            consumer.write(bytes(HIGH // 2))
+        return self.done
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_body_is_paused_resumed_and_stopped_though_it_does_not_register(leaves: bool) -> None:
+    """As Twisted's `FileBodyProducer` does not."""
+    body = Body()
+    feed = feed_of(body)
+    _items, over = read(feed, most=2 if leaves else None)
+    assert body.told[:2] == ["start", "pause"]
+    assert body.told[2:] == ["resume", "stop"][: 2 if leaves else 1]
+    if not leaves:
+        body.done.callback(None)
+        feed.stop()
+        assert body.told[2:] == ["resume"]
+    assert over.value is None
+
+
+def test_a_body_may_register_itself_or_another_that_writes_for_it() -> None:
+    class Sent(Body):
+        def startProducing(self, consumer: Any) -> Deferred[None]:
+            consumer.registerProducer(self, True)
+            consumer.registerProducer(Pull(consumer, [b"a", b"b"]), False)
+            return self.done
+
+    items, over = read(feed_of(Sent()))
+    assert (items, over.value) == ([b"a", b"b"], None)
+
+
 def test_a_feed_has_one_producer() -> None:
     feed = feed_of(Push())
     with pytest.raises(RuntimeError, match="one already"):

@@ -22,6 +22,9 @@ class FileChunks:
     Args:
         file: Opened for reading in binary mode.
         size: The most bytes of a piece; None for `CHUNK`, or less where a reader has little room.
+
+    Raises:
+        ValueError: it is a pipe that does not block.
     """
 
     __slots__ = ("_file", "_fits", "_read", "_size")
@@ -29,8 +32,14 @@ class FileChunks:
     def __init__(self, file: Any, size: int | None) -> None:
         self._file = file
         self._fits = size is None
+        waits = may_wait(file)
+        if waits and not _blocks(file):
+            raise ValueError(
+                "a stream of a pipe that does not block, and so would seem to end wherever it is "
+                "empty: os.set_blocking(file.fileno(), True) before"
+            )
         # of a pipe what is there, and not as much as was asked for
-        self._read = file.read1 if may_wait(file) and hasattr(file, "read1") else file.read
+        self._read = file.read1 if waits and hasattr(file, "read1") else file.read
         self._size = CHUNK if size is None else size
 
     def fit(self, room: int) -> None:
@@ -42,14 +51,24 @@ class FileChunks:
         return self
 
     def __next__(self) -> bytes:
-        data = self._read(self._size)
+        try:
+            data = self._piece()
+        except BaseException:  # a stream that fails has ended
+            self.close()
+            raise
         if not data:
             self.close()
             raise StopIteration
+        return data
+
+    def _piece(self) -> bytes:
+        data = self._read(self._size)
         if type(data) is bytes:
             return data
         if isinstance(data, (bytes, bytearray, memoryview)):
             return bytes(data)
+        if data is None:
+            raise BlockingIOError("a file that does not block has nothing to read now")
         raise TypeError(
             f"a file that gives {type(data).__name__}, not bytes: open it with mode 'rb'"
         )
@@ -62,6 +81,12 @@ class FileChunks:
 
 def _nothing(_size: int) -> bytes:
     return b""
+
+
+def _blocks(file: Any) -> bool:
+    """Tell whether a pipe waits until there is something to read; a socket says if it does not."""
+    number = file.fileno()
+    return os.get_blocking(number) or stat.S_ISSOCK(os.fstat(number).st_mode)
 
 
 def may_wait(file: Any) -> bool:

@@ -33,6 +33,7 @@ class Feed:
 
     def __init__(self, body: Any = None) -> None:
         self._body = body
+        self._begun: Any = None  # the body, when it has been
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._producer: Any = None
@@ -46,7 +47,7 @@ class Feed:
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Take a producer. RuntimeError: there is one. One that comes too late is stopped."""
-        if self._producer is not None:
+        if self._producer is not None and self._producer is not self._begun:
             raise RuntimeError("a stream has one producer, and it has one already")
         if self._over:
             producer.stopProducing()
@@ -84,8 +85,7 @@ class Feed:
 
     async def __anext__(self) -> bytes:
         if self._body is not None:
-            body, self._body = self._body, None
-            body.startProducing(self).addCallbacks(lambda _none: self.finish(), self._failed)
+            self._begin()
         while not self._chunks:
             if self._over:
                 error, self._error = self._error, None
@@ -95,8 +95,16 @@ class Feed:
         self._size -= len(data)
         if self._paused and self._size <= HIGH // 2:
             self._paused = False
-            self._producer.resumeProducing()
+            if self._producer is not None:  # else that was its last
+                self._producer.resumeProducing()
         return data
+
+    def _begin(self) -> None:
+        # A body is a push producer, and whoever begins it knows that: most do not register.
+        body = self._producer = self._begun = self._body
+        self._body, self._streaming = None, True
+        done = body.startProducing(self)
+        done.addCallbacks(lambda _none: self.unregisterProducer(), self._failed)
 
     async def aclose(self) -> None:
         """Do as `stop`, as asynchronous iterators are closed."""
@@ -123,6 +131,7 @@ class Feed:
             waiting.callback(None)
 
     def _failed(self, failure: Failure) -> None:
+        self._producer = None
         self.finish(failure.value)
 
 
