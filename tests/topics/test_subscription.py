@@ -148,6 +148,52 @@ def test_a_task_of_asyncio_reads_as_well() -> None:
     assert asyncio.run(main()) == [1, 2]
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_what_comes_to_a_task_in_the_turn_that_cancels_it_is_the_next_ones(ends: bool) -> None:
+    async def run() -> list[Any]:
+        topic = Topic()
+        subscription = topic.subscribe()
+        step = asyncio.ensure_future(anext(subscription))
+        await asyncio.sleep(0)
+        topic.publish("first")
+        if ends:
+            topic.close()
+        step.cancel()
+        found: list[Any] = await asyncio.gather(step, return_exceptions=True)
+        if not ends:
+            topic.publish("second")
+            topic.close()
+        return [*found, *[event async for event in subscription]]
+
+    cancelled, *found = asyncio.run(run())
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert found == (["first"] if ends else ["first", "second"])
+
+
+def test_an_error_that_comes_in_the_turn_that_cancels_its_task_is_not_the_end() -> None:
+    async def run() -> None:
+        subscription = Topic().subscribe()
+        step = asyncio.ensure_future(anext(subscription))
+        await asyncio.sleep(0)
+        subscription.subscriber.end(SubscriberTooSlow("too slow"))
+        step.cancel()
+        await asyncio.wait([step])
+        with pytest.raises(SubscriberTooSlow):
+            await anext(subscription)
+
+    asyncio.run(run())
+
+
+def test_an_event_that_ends_its_loop_or_its_callback_has_been_delivered() -> None:
+    topic = Topic()
+    _events, ended = reading(topic, most=1)
+    subscription = topic.subscribe(lambda _event: subscription.close())
+    topic.publish("only")
+    assert ended.called
+    stats = topic.stats()
+    assert (stats.delivered, stats.subscribers) == (2, 0)
+
+
 def test_no_loop_reads_one_of_a_callback_and_one_task_at_a_time_the_others() -> None:
     topic = Topic()
     with pytest.raises(RuntimeError, match="has a callback"):

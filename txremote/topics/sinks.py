@@ -11,12 +11,12 @@ from collections.abc import Callable
 from math import inf
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from txremote.errors import ConnectionLost, DeadReferenceError, NotSendable
 from txremote.levels import Logger
-from txremote.refs.awaiting import AwaitableDeferred, failed
+from txremote.refs.awaiting import AwaitableDeferred, failed, succeeded
 from txremote.refs.reference import RemoteReference
 from txremote.topics.event import Event, Missed
 from txremote.topics.subscriber import Subscriber
@@ -169,11 +169,12 @@ class RemoteCallback:
 class LocalReader:
     """The events that a loop of this process reads."""
 
-    __slots__ = ("_error", "_over", "_subscriber", "_waiter")
+    __slots__ = ("_back", "_error", "_over", "_subscriber", "_waiter")
 
     def __init__(self, subscriber: Subscriber) -> None:
         self._subscriber = subscriber
         self._waiter: AwaitableDeferred[Any] | None = None
+        self._back: list[Any] = []  # an event, or the end, that came to a step that was cancelled
         self._over = False
         self._error: Exception | None = None
 
@@ -199,6 +200,9 @@ class LocalReader:
 
     def next_event(self) -> AwaitableDeferred[Any]:
         """Return the next event, when it is there; it fails with StopAsyncIteration at the end."""
+        if self._back:
+            found = self._back.pop()
+            return failed(found) if isinstance(found, Failure) else succeeded(found)
         if self._over:
             error, self._error = self._error, None
             return failed(error or StopAsyncIteration())
@@ -212,3 +216,12 @@ class LocalReader:
         self._waiter = waiter
         self._subscriber.flush()
         return waiter
+
+    def put_back(self, waiter: AwaitableDeferred[Any]) -> None:
+        """
+        Keep what has come to a step for the next one: its task was cancelled before it went on, as
+        one of asyncio's does in a later turn.
+        """
+        result = waiter.result
+        if not isinstance(result, Failure) or not result.check(CancelledError):
+            self._back.append(result)

@@ -134,9 +134,11 @@ class Subscriber:
         """Let it have an event, now or when it can take it."""
         if self._filtered and not self.wants(event.key):
             return
-        if not self.waiting.items and self._take(event):
-            self.delivered += 1
-            return
+        if not self.waiting.items:
+            self.delivered += 1  # before: what is done with it may end this, and then nobody counts
+            if self._take(event):
+                return
+            self.delivered -= 1
         try:
             self.waiting.add(event)
         except SubscriberTooSlow as problem:
@@ -181,10 +183,11 @@ class Subscriber:
             if type(item) is Missed:
                 self._tell(item)
             elif type(item) is Event:
+                self.delivered += 1
                 if not sink.take(item):
+                    self.delivered -= 1
                     waiting.put_back(item)
                     return
-                self.delivered += 1
                 if self._over:  # by what was done with the event
                     return
         if self._ending:
@@ -195,7 +198,7 @@ class Subscriber:
         self.waiting.dropped += 1
         self.note_unsendable(why)
         self._tell(Missed(1, f"an event could not be sent: {why}"))
-        self.delivered -= 1  # for it is counted as soon as it has been taken
+        self.delivered -= 1  # for it is counted as taken
 
     def _tell(self, missed: Missed) -> None:
         if self.told is not None:

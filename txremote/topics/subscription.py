@@ -8,6 +8,7 @@ on the events are pushed (`txremote.peer.event_flows`). A program reads one of i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol, TypeVar
 
@@ -91,9 +92,14 @@ class Subscription:
         return self
 
     async def __anext__(self) -> Any:
-        event = self._begun().next_event()
+        reader = self._begun()
         del self  # a traceback, which may live on, does not keep the subscription
-        return await event
+        event = reader.next_event()
+        try:
+            return await event
+        except asyncio.CancelledError:
+            reader.put_back(event)
+            raise
 
     def _begun(self) -> LocalReader:
         """Return what reads it in this program, which the first loop or step begins."""
