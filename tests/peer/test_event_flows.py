@@ -119,6 +119,39 @@ def test_a_reader_that_takes_nothing_holds_its_credit_and_the_buffer(
     assert topic.stats().lagging == 0
 
 
+def test_credit_for_a_subscription_that_has_ended_is_not_that_of_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It came when the next one had its channel, and more events than the client took with it."""
+    monkeypatch.setattr(incoming_events, "MOST_EVENTS", 4)
+    topic = Topic(buffer=100)
+    gate: Deferred[None] = Deferred()
+    reader = Reader(topic)
+    pair: Any = reader.pair
+    subscription = pair.result(pair.client.root.topic.subscribe())
+    (first, _second) = [member for group in topic._groups.values() for member in group.members]
+    events: list[int] = []
+
+    async def read() -> None:
+        async for event in subscription:
+            events.append(event)
+            await gate
+
+    outcome = Outcome(Deferred.fromCoroutine(read()))  # its SUBSCRIBE is on its way
+    topic.publish(0)
+    topic.publish(1)
+    first.end(SubscriberTooSlow("too slow"))
+    while pair.server.transport.written:
+        pair.client.dataReceived(pair.server.transport.written.popleft())
+    assert reader.events == [0, 1]
+    published(topic, [reader], *range(2, 20))
+    assert not outcome.fired
+    gate.callback(None)
+    pair.pump()
+    assert events == [*range(20)]
+    assert isinstance(reader.outcome.error, SubscriberTooSlow)
+
+
 def test_a_reader_that_takes_too_long_is_cut_off_if_its_topic_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -88,6 +88,14 @@ def test_subscriptions_take_no_room_of_calls_and_have_a_limit_of_their_own() -> 
     assert pair.server.inbound.ledger._max_calls == 1
 
 
+def test_two_subscriptions_have_two_numbers() -> None:
+    pair = connected_pair(server_root=Feed)
+    read(pair)
+    reference = pair.result(pair.client.root.topic.subscribe())
+    with pytest.raises(ValueError, match="subscription 0 is under way"):
+        pair.result(pair.client.request(HANDLE_SUBSCRIBE, reference, 0, 1, 1))
+
+
 def test_a_third_peers_subscription_is_refused_in_a_sentence() -> None:
     owner = connected_pair(server_root=Feed)
     subscription = owner.result(owner.client.root.topic.subscribe())

@@ -43,6 +43,8 @@ class EventFlow:
         connection: The reader's.
         subscription: It is held as long as it is read.
         channel: Its number in the messages.
+        number: That of its SUBSCRIBE. Credit names this one, since another subscription may have
+            the channel by then.
         events: How many events the reader may be sent, until it says more.
         size: Likewise, in bytes.
 
@@ -52,17 +54,24 @@ class EventFlow:
 
     __slots__ = (
         *("_connection", "_events", "_form", "_outbox", "_overhead", "_size", "_subscriber"),
-        *("answer", "channel", "subscription"),
+        *("answer", "channel", "number", "subscription"),
     )
 
     def __init__(
-        self, connection: Any, subscription: Subscription, channel: int, events: int, size: int
+        self,
+        connection: Any,
+        subscription: Subscription,
+        channel: int,
+        number: int,
+        events: int,
+        size: int,
     ) -> None:
         self._connection = connection
         self._outbox = connection.outbox
         self.subscription = subscription
         self._subscriber = subscription.subscriber
         self.channel = channel
+        self.number = number
         self._events = events
         self._size = size
         self._form: Form = subscription.topic.form(
@@ -72,9 +81,9 @@ class EventFlow:
         self.answer = Unlimited(lambda _answer: self._subscriber.end(None))
         self.answer.flow = self
 
-    def begin(self, number: object) -> Unlimited:
+    def begin(self) -> Unlimited:
         """Tell the reader the channel of its number, and begin to send."""
-        self._connection.outbound.send_oneway(HANDLE_EVENTS, self.channel, number)
+        self._connection.outbound.send_oneway(HANDLE_EVENTS, self.channel, self.number)
         self._subscriber.start(self)
         return self.answer
 

@@ -114,10 +114,10 @@ class IncomingEvents(Pushed):
         return events if self._keeps else settled(events)
 
     def _give_credit(self) -> None:
-        if self._end is not None or self.channel is None:
+        if self._end is not None:
             return
         events, size = self._owed_events, self._owed_size
         self._owed_events = self._owed_size = 0
         self._events += events
         self._size += size
-        self._connection.outbound.send_oneway(HANDLE_EVENT_CREDIT, self.channel, events, size)
+        self._connection.outbound.send_oneway(HANDLE_EVENT_CREDIT, self.number, events, size)

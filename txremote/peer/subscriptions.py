@@ -42,6 +42,8 @@ def serve_subscription(
         raise error or ValueError("the subscription has ended: subscribe again")
     if subscriber.sink is not None:
         raise ValueError("the subscription is read already, or has a callback")
+    if number in connection.subscriptions_begun().numbers:
+        raise ValueError(f"subscription {number} is under way")
     most = connection.config.max_subscriptions
     if connection.subscriptions_begun().sent >= most:
         raise RemoteProtocolError(
@@ -62,9 +64,13 @@ class Subscriptions:
 
     Attributes:
         connection: It.
+        numbers: Those that the peer reads, by the numbers that it has given them.
     """
 
-    __slots__ = ("_by_channel", "_drained", "_flows", "_incoming", "_numbers", "connection")
+    __slots__ = (
+        *("_by_channel", "_drained", "_flows", "_incoming", "_numbers"),
+        *("connection", "numbers"),
+    )
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -72,6 +78,7 @@ class Subscriptions:
         self._incoming: dict[int, IncomingEvents] = {}
         self._by_channel: dict[int, IncomingEvents] = {}
         self._flows: dict[int, EventFlow] = {}  # by channel
+        self.numbers: dict[int, EventFlow] = {}
         self._drained: dict[EventFlow, None] = {}  # those that wait for the transport, in order
 
     # -- of the peer's topics
@@ -141,10 +148,10 @@ class Subscriptions:
     def send(self, subscription: Subscription, number: int, events: int, size: int) -> Unlimited:
         """Begin to send the events of a subscription."""
         channel = self._free_channel(subscription.topic)
-        flow = EventFlow(self.connection, subscription, channel, events, size)
-        self._flows[channel] = flow
+        flow = EventFlow(self.connection, subscription, channel, number, events, size)
+        self._flows[channel] = self.numbers[number] = flow
         self.connection.inbound.ledger.make_room(1)
-        return flow.begin(number)
+        return flow.begin()
 
     def _free_channel(self, topic: HasChannels) -> int:
         """Return the topic's first channel that this connection does not use."""
@@ -154,12 +161,13 @@ class Subscriptions:
     def forget(self, flow: EventFlow) -> None:
         """Forget one: it has ended."""
         if self._flows.pop(flow.channel, None) is not None:
+            self.numbers.pop(flow.number, None)
             self.connection.inbound.ledger.make_room(-1)
         self._drained.pop(flow, None)
 
-    def allow(self, channel: object, events: object, size: object) -> None:
+    def allow(self, number: object, events: object, size: object) -> None:
         """Take in EVENT_CREDIT. That of a subscription that has ended is of no interest."""
-        flow = self._flows.get(channel) if type(channel) is int else None
+        flow = self.numbers.get(number) if type(number) is int else None
         if flow is None:
             return
         if type(events) is int and type(size) is int and events >= 0 and size >= 0:
