@@ -93,6 +93,33 @@ class TestSubscription:
         assert [len(lines) for lines, _s, _p in news] == [1000, 500]
         assert [status for _l, status, _p in news] == ["RUNNING", "FINISHED"]
 
+    def test_a_killed_task_with_much_output_runs_no_more(self, linked):
+        """It was told that the task is to be killed, and is not told that it runs again."""
+        answers = []
+        heard = News()
+
+        def on_news(*news):
+            heard(*news)
+            answers.append(Deferred())
+            return answers[-1]
+
+        task = linked.get(linked.root.submit("gate"))
+        linked.get(task.subscribe(on_news))
+        linked.turn()
+        server = linked.manager.find(1)
+        server._move("TOBEKILLED")
+        answers[-1].callback(None)
+        linked.turn()
+        server._put_out([str(n) for n in range(1500)])
+        Other.gates[-1].callback(None)
+        linked.turn(5)
+        assert server.status == "KILLED"
+        while answers and not answers[-1].called:
+            answers[-1].callback(None)
+            linked.turn()
+        told = [status for _lines, status, _progress in heard]
+        assert told == ["RUNNING", "TOBEKILLED", "TOBEKILLED", "KILLED"]
+
     def test_one_that_fails_is_dropped(self, linked):
         """The task notices nothing."""
         calls = []

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock, deferLater
 
 from tests.tasks.task_helpers import DEADLINE, arguments, done, states_of, until_output
+from txremote.tasks.capture import sink
 from txremote.tasks.states import ABORTED, FINISHED, KILLED, TOBEKILLED
 from txremote.tasks.stepping import Progress
 from txremote.tasks.threaded import MOST_CHARACTERS, MOST_IN_MAILBOX, Errands, Mailbox, ThreadedTask
@@ -26,8 +28,6 @@ Command = Callable[..., Any]
 
 def threaded(command: Command) -> ThreadedTask:
     """Return a task whose thread has been started."""
-    from twisted.internet import reactor
-
     task = ThreadedTask(*arguments(command, reactor=reactor), errands=Errands(reactor))
     task.begin()
     return task
@@ -134,8 +134,6 @@ async def test_a_thread_that_does_not_yield_cannot_be_killed() -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_thread_waits_for_a_deferred() -> None:
     """It blocks, the reactor does not; the callbacks run in the reactor's thread."""
-    from twisted.internet import reactor
-
     seen: list[threading.Thread] = []
 
     def later() -> str:
@@ -203,7 +201,6 @@ async def test_a_kill_ends_a_thread_s_wait() -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_killed_coroutine_in_a_thread_may_clean_up_slowly() -> None:
     """Its finally may await something."""
-    from twisted.internet import reactor
 
     async def command() -> None:
         try:
@@ -283,6 +280,41 @@ class Turning(Clock):
 
     def callFromThread(self, function: Any) -> None:
         self.asked.append(function)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_thread_that_is_given_up_does_not_wait_for_ever() -> None:
+    """Where it waits for a Deferred from then on, it is killed: nobody would wake it."""
+    go = threading.Event()
+    closed: list[str] = []
+
+    def command() -> Iterator[Any]:
+        try:
+            go.wait(DEADLINE)
+            yield Deferred()
+        finally:
+            closed.append("the file")
+
+    task = threaded(command)
+    task.kill()
+    task.give_up(ValueError("stopping"))
+    go.set()
+    await done(task)
+    assert task.status == KILLED
+    assert closed == ["the file"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_nothing_is_put_out_after_the_end() -> None:
+    """A thread of the command's own may be in the middle of a line: those who follow have gone."""
+    writers: list[Any] = []
+    task = threaded(lambda: writers.append(sink.get()))
+    await done(task)
+    writers[0].write("too late\n")
+    received: Deferred[None] = Deferred()
+    reactor.callFromThread(received.callback, None)  # type: ignore[attr-defined]
+    await received
+    assert task.outlist == []
 
 
 def test_threads_wake_the_reactor_as_one() -> None:

@@ -126,9 +126,12 @@ class TaskKeeper:
         store = self._store
         if store is None or store.is_open:
             return
-        for task in store.open(self._make_ring):
-            self._tasks[task.no] = self._ended[task.no] = task
+        found = store.open(self._make_ring)
+        for task in found:
+            self._tasks[task.no] = task
             self._no = task.no
+        for task in sorted(found, key=lambda task: task.ended or 0.0):
+            self._ended[task.no] = task
         self._listeners.add(output=store.changed, progress=store.changed, state=store.changed)
         self._forget_old(self._clock.seconds())
 

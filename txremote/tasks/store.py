@@ -120,6 +120,7 @@ class TaskStore:
         self._reactor = reactor
         self._clock: IReactorTime = steady(reactor)
         self._changed: dict[int, Task] = {}
+        self._under_way: dict[int, Task] = {}  # in the batch that is being written
         self._forgotten: list[tuple[int]] = []
         self._stored: dict[int, int] = {}  # by task: the number of the first line not written
         self._timer: IDelayedCall | None = None
@@ -168,7 +169,8 @@ class TaskStore:
     def forget(self, no: int) -> None:
         """Have a task deleted soon."""
         self._changed.pop(no, None)
-        if self._stored.pop(no, None) is not None and self._writer is not None:
+        under_way = self._under_way.pop(no, None) is not None
+        if (self._stored.pop(no, None) is not None or under_way) and self._writer is not None:
             self._forgotten.append((no,))
             self._write_later(INTERVAL)
 
@@ -203,6 +205,7 @@ class TaskStore:
         if not (self._changed or self._forgotten):
             return
         tasks, self._changed = self._changed, {}
+        self._under_way = under_way = dict(tasks)  # without those that are forgotten meanwhile
         forgotten, self._forgotten = self._forgotten, []
         batch = _batch_of(tasks, self._stored, forgotten)
         next_lines = {no: task.output.next for no, task in tasks.items()}
@@ -210,18 +213,19 @@ class TaskStore:
         written: Deferred[Any] = Deferred()
 
         def done(_none: object) -> None:
-            self._stored.update(next_lines)
+            self._stored.update({no: next_lines[no] for no in under_way})
             if self._failing:
                 self._failing = False
                 _log.info("the tasks are written to {path} again", path=self.path)
 
         def failed(failure: Failure) -> None:
-            self._changed = {**tasks, **self._changed}
+            self._changed = {**under_way, **self._changed}
             self._forgotten = forgotten + self._forgotten
             self._failed(failure)
 
         def over(_none: object) -> None:
             writing, self._writing = self._writing, None
+            self._under_way = {}
             if self._changed or self._forgotten:
                 self._write_later(AFTER_FAILURE if self._failing else INTERVAL)
             if writing is not None:
