@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from txremote.peer.logging import logger_for
 from txremote.service import exposed
-from txremote.tasks.states import RUNNING
+from txremote.tasks.states import RUNNING, TOBEKILLED
 from txremote.tasks.stepping import Figures
 from txremote.tasks.task import Task
 
@@ -78,7 +78,8 @@ class Subscription:
         lines = self._take_lines()
         status = task.status
         if task.done and self._next < task.output.next:
-            status = RUNNING  # as it was when it had put out no more than this
+            # as it was when it had put out no more than this, and none that is over already
+            status = TOBEKILLED if self._sent and self._sent[0] == TOBEKILLED else RUNNING
         state = status, figures_of(task)
         if lines or state != self._sent:
             self._sent = state

@@ -96,19 +96,23 @@ class Mailbox:
         self._changed = threading.Condition()
         self._closed = False
 
-    def post(self, item: Mail, last: bool = False) -> None:
-        """Send an item, of the task; wait while there is too much. The last one is always taken."""
+    def post(self, item: Mail, last: bool = False) -> bool:
+        """
+        Send an item, of the task; wait while there is too much. Tell whether it is taken: the last
+        one is always.
+        """
         with self._changed:
             while self._is_full and not self._closed:
                 self._changed.wait()
             if self._closed and not last:
-                return
+                return False
             self._items.append(item)
             if type(item) is str:
                 self._size += len(item)
-            if len(self._items) > 1:
-                return
-        self._errands.add(self._collect)
+            is_first = len(self._items) == 1
+        if is_first:
+            self._errands.add(self._collect)
+        return True
 
     @property
     def _is_full(self) -> bool:
@@ -194,7 +198,8 @@ class ThreadedTask(Task):
 
     def _block(self, wait: AwaitDeferred) -> object:
         waiting = _Waiting(wait, self._noticed)
-        self._mailbox.post(waiting)
+        if not self._mailbox.post(waiting):
+            raise Killed  # it is left to itself, and nobody would wake it
         waiting.over.wait()
         return unwrap(waiting.result) if wait.consume else None
 
@@ -214,7 +219,9 @@ class ThreadedTask(Task):
                 self._wait(item)
             else:
                 self._finish(item)
-        self._put_out(lines)
+                return
+        if not self.done:  # else a thread of the command's own has just put out something
+            self._put_out(lines)
 
     def _wait(self, waiting: _Waiting) -> None:
         self._waiting_for = waiting
