@@ -107,6 +107,19 @@ def test_places_come_and_go() -> None:
     town.end()
 
 
+def test_a_place_that_is_listed_again_has_all_its_lines_again() -> None:
+    """Also where some were lost while it was not listed, and others were not."""
+    town = Town("ab", "round-robin", lines=3).begin()
+    town.list("b")
+    town.sites["a"].pairs[0].lose()
+    town.advance(30)
+    assert town.connected == {"a": 2, "b": 3}
+    town.list("ab")
+    town.settle()
+    assert town.connected == {"a": 3, "b": 3}
+    town.end()
+
+
 def test_a_server_that_is_listed_no_more_is_used_where_there_is_no_other() -> None:
     """A registry that was started again knows nobody, and that is no reason to hang up."""
     town = Town("ab", "round-robin").begin()

@@ -83,7 +83,7 @@ class LinePool:
         self._why_stopped = "not started yet"
         self._members: list[Member] = []
         for target in picker.wanted(self._found, ()):
-            self._add(target)
+            self._complete(target)
         self._timers: dict[tuple[object, ...], IDelayedCall] = {}  # by what they call
         self._leaving: set[Line] = set()  # those whose last calls end
         self._failure: Failure | None = None  # that the owner is not told of yet
@@ -255,9 +255,8 @@ class LinePool:
             elif member.line.usable is None or member.target.name in surplus:
                 self._members.remove(member)
                 self._let_end(member.line)
-        there = {member.target.name for member in self._members}
-        for name in wanted.keys() - there:
-            for member in self._add(wanted[name]):
+        for target in wanted.values():
+            for member in self._complete(target):
                 member.line.start()
         self._tell()
 
@@ -272,14 +271,15 @@ class LinePool:
             failure, self._failure = self._failure, None
             self._owner.attempt_failed(failure)
 
-    def _add(self, target: Target) -> list[Member]:
-        """Make the lines to a place."""
+    def _complete(self, target: Target) -> list[Member]:
+        """Make the lines to a place that are not there: some may have ended while it was gone."""
         name = target.name
         client = name if name == self._name else f"{self._name} at {name}"
         connect = partial(self._connect, target.where)
+        there = sum(member.target.name == name for member in self._members)
         added = [
             Member(Line(self, name, connect, self._manner, client), target)
-            for _ in range(self._lines)
+            for _ in range(self._lines - there)
         ]
         self._members += added
         return added
