@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import socket
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.task import Clock
 
 from tests.daemon.workers.made_up import report
-from txremote.daemon.workers.control import ControlOfSupervisor, dial_worker
+from txremote.daemon.workers.control import Control, ControlOfSupervisor, dial_worker
 from txremote.daemon.workers.remote import SupervisorsMonitor
 from txremote.daemon.workers.reports import LogLine, Report
 
@@ -100,3 +102,21 @@ async def test_each_side_reaches_the_other_and_the_end_is_told() -> None:
     await worker.close()
     await both.lost
     await ended
+
+
+def test_a_keeper_has_the_time_that_its_consoles_take_to_load() -> None:
+    """A game's code loads for as long as it does; a report that does not come is given up."""
+    clock: Any = Clock()
+    asked: list[Deferred[Any]] = []
+    connection: Any = Mock()
+    connection.root.callRemote = lambda *_arguments: asked.append(Deferred()) or asked[-1]
+    control = Control(connection, clock)
+    kept = control.keep()
+    told = control.report()
+    clock.advance(1_000)
+    assert not kept.called
+    assert told.called
+    told.addErrback(lambda failure: failure.trap(TimeoutError))
+    asked[0].callback(None)
+    assert kept.called
+    assert not clock.getDelayedCalls()

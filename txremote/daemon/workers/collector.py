@@ -68,9 +68,10 @@ class ReportCollector:
             self._add_up()
 
     def last_report(self, worker: WorkerProcess, report: Report) -> None:
-        """Take in the rows of a worker that is about to end."""
-        self.reports[worker] = report
-        self._add_up()
+        """Take in the rows of a worker that is about to end, unless it was killed meanwhile."""
+        if self.crew is not None and worker in self.crew.alive:  # else it was counted at its end
+            self.reports[worker] = report
+            self._add_up()
 
     def refresh(self) -> Deferred[None] | None:
         """Ask all workers for their rows, unless that was done just now; see `Monitor.refresh`."""

@@ -155,8 +155,8 @@ class Control:
         return self._call("accept", clients)
 
     def keep(self) -> Deferred[Any]:
-        """Make it the keeper of the consoles."""
-        return self._call("keep")
+        """Make it the keeper of the consoles. It may take as long as their code takes to load."""
+        return self._asked("keep")
 
     def do(self, name: str, *arguments: object) -> Deferred[Any]:
         """Have it do what an operator wants; gives what it returns, as JSON has it."""
@@ -168,9 +168,12 @@ class Control:
         return self._call("take_levels", msgspec.json.encode(told))
 
     def _call(self, name: str, *arguments: object) -> Deferred[Any]:
+        return self._asked(name, *arguments).addTimeout(PATIENCE, steady(self._reactor))
+
+    def _asked(self, name: str, *arguments: object) -> Deferred[Any]:
         root: Any = self._connection.root
         called: Deferred[Any] = root.callRemote(name, *arguments)
-        return called.addTimeout(PATIENCE, steady(self._reactor))
+        return called
 
 
 @implementer(IStreamClientEndpoint)
