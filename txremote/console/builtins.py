@@ -76,7 +76,7 @@ class Builtins:
             return
         for each in followed:
             yield each.shown()
-            yield each.news()
+            yield from each.news()
 
     @annotated(taskno=("number of the task", "positional", None, int))
     def kill(self, taskno: int = -1) -> Iterator[str]:

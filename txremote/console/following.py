@@ -121,18 +121,26 @@ class FollowedTask:
         """Return how it stands."""
         return repr(self.task)
 
-    def news(self) -> Lines:
-        """Return the lines that it has put out since this was called before."""
+    def news(self) -> Iterator[Lines]:
+        """
+        Give the lines that it has put out since this was called before, and notes about them.
+
+        The notes come apart from the lines, which may be as many as the output keeps of the
+        command that shows them: one more would push the note about those that were dropped out.
+        """
         output = self.task.output
         lost = output.first - self.seen.lines
         lines = self.audience.lines(self.seen.lines)
         self.seen = Seen(output.next, output.written)
         progress = None if self.task.done else self._progress.of(self.task)
-        if lost <= 0 and progress is None and not self._prefix:
-            return lines
-        before = [f"... {lost} lines were dropped"] if lost > 0 else []
-        behind = [] if progress is None else [progress]
-        return Lines([f"{self._prefix}{line}" for line in (*before, *lines, *behind)])
+        if lost > 0:
+            yield self._prefixed([f"... {lost} lines were dropped"])
+        yield self._prefixed(lines) if self._prefix else lines
+        if progress is not None:
+            yield self._prefixed([progress])
+
+    def _prefixed(self, lines: list[str]) -> Lines:
+        return Lines([f"{self._prefix}{line}" for line in lines])
 
     @property
     def is_urgent(self) -> bool:
@@ -165,7 +173,7 @@ def follow(followed: list[FollowedTask]) -> Iterator[object]:
         left = []
         for each in followed:
             is_over = each.task.done
-            yield each.news()
+            yield from each.news()
             if is_over:
                 yield each.shown()
             else:
