@@ -14,12 +14,28 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
 from tests.peer.pairs import Outcome, Wire, logged
-from txremote import ConnectionLost, NotSendable, Service, current_call, exposed, stream, value
+from txremote import (
+    ConnectionLost,
+    NotSendable,
+    Service,
+    current_call,
+    exposed,
+    register_value,
+    stream,
+    value,
+)
 from txremote.peer import incoming
 from txremote.testing import Pair, connected_pair
 from txremote.wire.consts import HANDLE_BUFFITER, HANDLE_STREAM
 
 KINDS = ["plain", "asynchronous"]
+
+
+@dataclass
+class Dense:
+    """Goes as a value."""
+
+    data: bytes
 
 
 class Feed(Service):
@@ -31,6 +47,7 @@ class Feed(Service):
         self.gates: list[Deferred[None]] = []
         self.stream: Any = None
         self.chunks: list[bytes] = []
+        self.items: list[Any] = []
 
     @contextmanager
     def _noted(self) -> Iterator[None]:
@@ -77,6 +94,10 @@ class Feed(Service):
         """Give items without an end, and close the connection within the third."""
         closing = map(_hang_up_at_2, itertools.count(), itertools.repeat(current_call().connection))
         return self._made(kind, closing)
+
+    @exposed
+    def repeated(self, kind: str) -> Any:
+        return self._made(kind, self.items)
 
     @exposed
     def with_unsendable(self, kind: str) -> Any:
@@ -193,6 +214,35 @@ def test_bytes_go_in_longer_messages_that_the_readers_max_frame_allows(max_frame
     settle(pair)
     assert read.items == chunks
     assert read.over.value is None
+
+
+class Opaque:
+    """A value of which nobody knows how long it is until it is written."""
+
+
+register_value(Opaque, dump=lambda _opaque: bytes(100_000), load=lambda _data: Opaque())
+
+
+@pytest.mark.parametrize("item", [Dense(bytes(100_000)), {"a": bytes(100_000)}, Opaque()])
+@pytest.mark.parametrize("kind", KINDS)
+def test_long_values_make_messages_that_the_credit_is_for(
+    kind: str, item: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They made one that was longer than all of it, and with a megabyte each than max_frame."""
+    sizes: list[int] = []
+    receive = incoming.Incoming.receive
+
+    def noting(stream: Any, items: Any, size: int, has_values: bool) -> None:
+        sizes.append(size)
+        receive(stream, items, size, has_values)
+
+    monkeypatch.setattr(incoming.Incoming, "receive", noting)
+    pair, feed = feed_pair()
+    feed.items = [value(item)] * 300
+    read = Read(pair.client.root.repeated(kind))
+    pair.result(read.running)
+    assert len(read.items) == 300
+    assert max(sizes) < 100_100
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -35,6 +35,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``incoming``  streams of the peer's that are read here, and all of a connection
 ``into``  `stream_into`: a stream of the peer's, written to a consumer, a file or a writer
 ``introduction``  how the connecting side introduces itself
+``item_weights``  about how many bytes the items of a stream take
 ``kept``  results that the peer's further calls use, and those calls until they can begin
 ``lasting``  `Lasting`: what a request returns that takes as long as it takes
 ``logging``  the events of a connection, and how many of them are logged

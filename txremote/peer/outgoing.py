@@ -34,6 +34,7 @@ from txremote.peer.abandoned import step
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.peer.calling import Serving
 from txremote.peer.context import CurrentCall, current
+from txremote.peer.item_weights import BYTES, first_full, is_long, weight_of, weight_of_all
 from txremote.peer.lasting import NO_CREDIT, NO_ROOM, Lasting, Unlimited
 from txremote.peer.lifecycle import CLOSING
 from txremote.peer.logging import logger_for
@@ -56,7 +57,6 @@ _log = logger_for("call")
 FULL: Final = 48 << 10
 #: The same for items that are bytes of some length: to take these in is to copy them.
 FULL_OF_BYTES: Final = 512 << 10
-LONG_BYTES: Final = 4096
 MOST_ITEMS: Final = 2048
 
 # Seconds for which items are gathered, and for which a stream goes on in one turn.
@@ -66,9 +66,6 @@ _QUICK: Final = 0.0002
 _MOST_AT_ONCE: Final = 512
 
 _ITEMS: Final = request_head(HANDLE_ITEMS)
-_SAMPLE: Final = 8  # so many of many items are weighed
-_SIZED: Final = frozenset({str, bytes})
-_BYTES: Final = {bytes}
 
 
 class Taken(NamedTuple):
@@ -88,42 +85,6 @@ class Taken(NamedTuple):
     error: BaseException | None = None
     waits: tuple[Any, object] | None = None
     weight: int = 0
-
-
-def _weight(items: list[Any]) -> int:
-    """Return about how many bytes some items take."""
-    if items and type(items[-1]) is bytes and set(map(type, items)) == _BYTES:
-        return 5 * len(items) + sum(map(len, items))
-    if len(items) > 2 * _SAMPLE:  # small ones, since there are so many
-        every = len(items) // _SAMPLE
-        return sum(map(_weight_of, items[::every])) * every
-    return sum(map(_weight_of, items))
-
-
-def _is_long(item: object) -> bool:
-    return type(item) is bytes and len(item) >= LONG_BYTES
-
-
-def _first_full(items: list[Any], full: int) -> int:
-    """Return how many of some items make a message of so many bytes: one, if that is long."""
-    weight = 0
-    for count, item in enumerate(items):
-        weight += _weight_of(item)
-        if weight > full:
-            return max(1, count)
-    return len(items)
-
-
-def _weight_of(item: Any) -> int:
-    kind = type(item)
-    if kind is int or kind is float:
-        return 8
-    if kind in _SIZED:
-        return 4 + len(item)
-    if kind is tuple:
-        return 8 + sum(map(_weight_of, item))
-    nbytes = getattr(getattr(item, "value", None), "nbytes", 64)  # of an array sent as a value
-    return nbytes if type(nbytes) is int else 64
 
 
 class Source(NamedTuple):
@@ -196,6 +157,7 @@ class Outgoing:
         self._most = MOST_ITEMS if source.chunk is None else min(source.chunk, MOST_ITEMS)
         self._at_once = 1
         self._each = 1  # the bytes of an item, about, as those were that came last
+        self._fit = MOST_ITEMS  # so many made a message that was not too long
         self._long = False  # whether they were bytes of some length
         self._sent = 0
         self._sent_size = 0
@@ -295,27 +257,49 @@ class Outgoing:
         """Return how many bytes of items make a message full."""
         return min(FULL_OF_BYTES if self._long else FULL, self._size)
 
-    def _send(self, items: list[Any]) -> None:
-        """Send items in one message; one by one where not all of them can be sent."""
+    async def _send_all(self, items: list[Any], weight: int) -> None:
+        """Send items of some weight, in as many messages as they make."""
+        while items:
+            full = self._full()
+            most = min(len(items), self._fit)
+            if most > 1 and weight > 2 * full:  # they have become longer
+                most = min(most, first_full(items, full))
+            sent = self._send(items[:most])
+            if sent < most:
+                self._fit = sent
+            elif sent == self._fit:
+                self._fit += 1 + self._fit // 8
+            items = items[sent:]
+            if items:
+                weight = weight_of_all(items)
+                await self._room()
+
+    def _send(self, items: list[Any]) -> int:
+        """
+        Send items in one message: the first of them, where one of the others cannot be sent, or
+        where all are longer than their weight says. Return how many.
+        """
         connection = self._connection
-        if not items or connection.state >= CLOSING:
-            return
-        has_bytes = self._long and set(map(type, items)) == _BYTES
+        if connection.state >= CLOSING:
+            return len(items)
+        has_bytes = self._long and set(map(type, items)) == BYTES
         try:
             body = long_items_body(self._number, items) if has_bytes else self._boxed(items)
+            size = sum(map(len, body))
+            if len(items) > 1 and size > 2 * self._full():
+                raise NotSendable(f"{len(items)} items of {size} bytes in one message")
             size = connection.outbox.sized_request(connection.outbound.pending.skip(), body)
         except NotSendable:
             if not has_bytes:
                 connection.tables.take_back()
             if len(items) == 1:
                 raise
-            for item in items:
-                self._send([item])
-            return
+            return self._send(items[: len(items) // 2])
         self._items -= len(items)
         self._size -= size
         self._sent += len(items)
         self._sent_size += size
+        return len(items)
 
     def _boxed(self, items: list[Any]) -> list[bytes]:
         """Return the chunks of a message, behind its number. Raises NotSendable."""
@@ -360,15 +344,7 @@ class Outgoing:
                 stepping = await self._in_time(stepping)
             if type(stepping) is Outcome:  # of a thread
                 stepping = stepping.value
-            items = stepping.items
-            weight = stepping.weight
-            while len(items) > 1 and weight > 2 * (full := self._full()):
-                first = _first_full(items, full)  # they have become longer
-                self._send(items[:first])
-                items = items[first:]
-                weight = _weight(items)
-                await self._room()
-            self._send(items)
+            await self._send_all(stepping.items, stepping.weight)
             if stepping.over:
                 self._ended = True
                 if stepping.error is not None:
@@ -386,7 +362,7 @@ class Outgoing:
         """Take what a plain iterator gives. Where the service's code runs."""
         items: list[Any] = []
         token = current.set(self._call)
-        most = min(self._most, self._items)
+        most = min(self._most, self._items, self._fit)
         weight = 0
         began = then = perf_counter()
         try:
@@ -394,7 +370,7 @@ class Outgoing:
                 had = len(items)
                 asked = min(self._at_once, most - had, 1 + (full - weight) // self._each)
                 items.extend(islice(source, asked))
-                added = _weight(items[had:] if had else items)
+                added = weight_of_all(items[had:] if had else items)
                 weight += added
                 if len(items) - had < asked:
                     return Taken(items, True, weight=weight)
@@ -405,10 +381,10 @@ class Outgoing:
                     self._at_once = max(1, self._at_once // 4)
                 then = now
                 self._each = 1 + added // asked
-                self._long = _is_long(items[-1])
+                self._long = is_long(items[-1])
             return Taken(items, weight=weight)
         except BaseException as error:  # it is the peer's to see, whatever it is
-            return Taken(items, True, error, weight=_weight(items))
+            return Taken(items, True, error, weight=weight_of_all(items))
         finally:
             current.reset(token)
 
@@ -421,10 +397,10 @@ class Outgoing:
         while True:
             await self._room()
             taken = context.run(self._take_ready, source, items, context)
-            self._long = bool(taken.items) and _is_long(taken.items[-1])
+            self._long = bool(taken.items) and is_long(taken.items[-1])
             try:
-                self._send(taken.items)
-            except NotSendable:
+                await self._send_all(taken.items, 0)
+            except (NotSendable, CancelledError):
                 if taken.waits is not None:
                     self._ended = True  # it is closed here, within what it waits for
                     await _given_up(taken.waits[0], context)
@@ -463,9 +439,9 @@ class Outgoing:
         Add items to a list until a message is full, or until one that had to be waited for, which
         may have taken long. Return whether that was the end. One coroutine for all of them.
         """
-        most = min(self._most, self._items)
+        most = min(self._most, self._items, self._fit)
         full = self._full()
-        weight = _weight(items)
+        weight = weight_of_all(items)
         until = perf_counter() + _SLICE
         advance: Callable[[], Any] = source.__anext__
         following = advance
@@ -480,7 +456,7 @@ class Outgoing:
             if self._waits:
                 break
             kind = type(item)
-            weight += 8 if kind is int or kind is float else _weight_of(item)
+            weight += 8 if kind is int or kind is float else weight_of(item)
             advance = following
         return False
 
