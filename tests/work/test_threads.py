@@ -311,6 +311,25 @@ class TestThreads:
         await deferToThread(remaining[0].join, DEADLINE)
 
     @pytest_twisted.ensureDeferred
+    async def test_started_before_it_has_stopped(self) -> None:
+        """A job that still runs is left behind, and takes no thread of those that come."""
+        from twisted.internet import reactor
+
+        pool = ThreadPool(reactor, 1)
+        await pool.start()
+        step = Step()
+        outcome(pool.submit(step))
+        assert await deferToThread(step.began.wait, DEADLINE)
+        stopping = pool.stop()
+        await pool.start()
+        try:
+            await stopping
+            assert await pool.submit(len, ("abc",)).addTimeout(DEADLINE / 2, reactor) == 3
+        finally:
+            step.end.set()
+            await pool.stop()
+
+    @pytest_twisted.ensureDeferred
     async def test_it_starts_again_with_all_its_threads(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -451,6 +470,8 @@ ACTIONS = st.one_of(
     st.tuples(st.just("thread")),
     st.tuples(st.just("turn")),
     st.tuples(st.just("stop")),
+    st.tuples(st.just("start")),
+    st.tuples(st.just("room")),
 )
 
 
@@ -462,6 +483,7 @@ class Trial:
         self.actions = iter(actions)
         self.jobs: list[tuple[Deferred[Any], list[Any]]] = []
         self.runs: dict[int, int] = {}
+        self.waiters: list[list[Any]] = []  # for room, and for the pool's end
         self.cancelled_waiting: set[int] = set()
 
     def go(self, most: int) -> None:
@@ -504,7 +526,19 @@ class Trial:
         self.reactor.turn()
 
     def stop(self) -> None:
-        self.pool.stop()
+        self.waiters.append(outcome(self.pool.stop()))
+
+    def start(self) -> None:
+        self.pool.start()
+
+    def room(self) -> None:
+        self.waiters.append(outcome(self.pool.room()))
+
+    def settle(self) -> None:
+        """Let all jobs end, and all that wait for room have it: a place is kept for a second."""
+        self.reactor.settle()
+        for _ in self.waiters:
+            self.advance(1)
 
 
 @settings(max_examples=examples(80), deadline=None)
@@ -513,7 +547,8 @@ def test_any_order_of_events(actions: list[Any]) -> None:
     """Each job ends once; none runs twice, and never one that was cancelled before it began."""
     trial = Trial(actions)
     trial.go(1000)
-    trial.reactor.settle()
+    trial.settle()
+    assert all(len(fired) == 1 for fired in trial.waiters)
     for number, (_deferred, fired) in enumerate(trial.jobs):
         assert len(fired) == 1
         assert trial.runs.get(number, 0) <= 1

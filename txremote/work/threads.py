@@ -90,11 +90,14 @@ class ThreadPool(PoolService):
         if self._size is None:
             self._threads = self._reactor.getThreadPool()
         else:
-            if self._idle is None:  # jobs that stop() left behind hold none of these
-                self._jobs, self._waiting, self._ended = set(), OrderedDict(), deque()
-                self._batches = 0
+            # jobs that stop() left behind hold none of these
+            self._jobs, self._waiting, self._ended = set(), OrderedDict(), deque()
+            self._batches = 0
             self._threads = _DaemonThreads(0, self._size, self.description)
             self._threads.start()
+        idle, self._idle = self._idle, None
+        if idle is not None:  # it is started before it has stopped: what runs is left behind
+            idle.callback(None)
 
     # -- in the reactor's thread
 
