@@ -219,6 +219,17 @@ class TestLife:
         assert isinstance(outcome(pool.submit(len, ([],)))[0], PoolStopped)
         assert pool.statistics().done == 1
 
+    def test_a_job_that_is_stopped_may_cancel_another(self) -> None:
+        """One that has not begun, and of which nothing goes on."""
+        _reactor, pool = started()
+        first, second = pool.submit(len, ("a",)), pool.submit(len, ("b",))
+        first.addErrback(lambda failure: (second.cancel(), failure)[1])
+        ends = [outcome(first), outcome(second)]
+        with logged() as log:
+            pool.stop()
+        assert {type(end) for (end,) in ends} <= {PoolStopped, CancelledError}
+        assert log == []
+
     def test_stop_does_not_wait_for_ever(self) -> None:
         """A job that never ends fails at once; after a while it is left behind, by name."""
         reactor, pool = started()

@@ -216,6 +216,8 @@ class ThreadPool(PoolService):
             deferred.callback(result)
 
     def _cancel(self, job: ThreadJob) -> None:
+        if job.deferred is None:  # its pool stops just now
+            return
         job.deferred = None
         if not self._take_back(job):
             self._abandon(job, "was cancelled")
@@ -273,10 +275,12 @@ class ThreadPool(PoolService):
         for job in self._jobs:
             self._abandon(job, "is in a pool that was stopped")
             left.append(job)
+        failing = [(job.name, job.deferred) for job in left]
         for job in left:
-            deferred, job.deferred = job.deferred, None
-            if deferred is not None:
-                deferred.errback(self._stopped(job.name))
+            job.deferred = None
+        for name, deferred in failing:
+            if deferred is not None and not deferred.called:  # else one before has cancelled it
+                deferred.errback(self._stopped(name))
         idle = self._idle = Deferred(lambda _idle: None)
         ended = idle.addTimeout(self.grace, self._clock, self._leave_behind)
         if self._size is not None:

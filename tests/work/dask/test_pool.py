@@ -309,6 +309,36 @@ def test_a_job_that_dask_would_run_again_has_lost_its_worker():
 # -- cancelling and time
 
 
+class NoLink:
+    """A connection to no cluster."""
+
+    def submit(self, key, payload):
+        pass
+
+    def cancel(self, key):
+        pass
+
+
+def test_a_job_that_fails_may_cancel_all_others():
+    """When the scheduler is lost, too: each has one end, and no error of the pool's."""
+    pool = DaskPool(reactor, "tcp://127.0.0.1:1")
+    pool.running = True
+    pool._link = NoLink()
+    ends = []
+    jobs = [pool.submit(len, ("abc",)) for _ in range(3)]
+
+    def failed(failure):
+        ends.append(failure.type)
+        for job in jobs:
+            job.cancel()
+
+    for job in jobs:
+        job.addErrback(failed)
+    pool.link_down("it has gone")
+    assert ends == [ConnectionLost, CancelledError, CancelledError]
+    assert pool._jobs == {}
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_cancelled_job_that_waits_never_runs(pool, cluster, marks):
     """Not even if it was sent to a worker already."""

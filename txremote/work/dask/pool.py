@@ -132,8 +132,8 @@ class DaskPool(PoolService):
         self._threads = threads
 
     def _fail_all(self, kind: Callable[[str], Exception], sentence: str) -> None:
-        jobs, self._jobs = self._jobs, {}
-        for job in jobs.values():
+        while self._jobs:  # one by one: a callback of the first may cancel all others
+            job = self._jobs.pop(next(iter(self._jobs)))
             self._fire(job, Failure(kind(f"{job.name}: {sentence}")))
 
     def _accept(
