@@ -370,3 +370,32 @@ def test_a_listener_that_kills_at_the_beginning(
     turn(clock)
     assert (task.status, called) == (KILLED, [])
     assert sys.stdout is before
+
+
+def test_a_task_that_is_held_takes_no_step(clock: Clock, turns: Turns) -> None:
+    """Neither its next one, nor when what it waits for is there; a kill ends it all the same."""
+    gates: list[Deferred[Any]] = []
+
+    def command() -> Iterator[Any]:
+        for _ in range(2):
+            gates.append(Deferred())
+            yield gates[-1]
+            yield len(gates)
+
+    tasks = [asyn(command, clock, turns) for _ in range(2)]
+    turn(clock, 5)
+    for task in tasks:
+        task.hold()
+    for gate in gates:
+        gate.callback(None)
+    turn(clock, 5)
+    assert [task.outlist for task in tasks] == [[], []]
+    tasks[0].kill()
+    tasks[1].go_on()
+    turn(clock, 9)
+    assert tasks[0].status == KILLED
+    assert (tasks[1].status, tasks[1].outlist) == (RUNNING, ["2"])
+    tasks[1].hold()
+    tasks[1].kill()
+    turn(clock, 5)
+    assert tasks[1].status == KILLED

@@ -7,7 +7,8 @@ themselves; to follow one (``.output -f``) is a command like any other.
 
 A screen may be full. Then nothing is written and no line is taken; the running command's output
 stays in its ring and goes on from where it stopped, with a note about the lines that have fallen
-out. When the user is gone the command in the foreground is ended.
+out. A built-in command waits meanwhile: what it shows of other tasks is kept there, and counted
+there. When the user is gone the command in the foreground is ended.
 """
 
 from __future__ import annotations
@@ -188,10 +189,14 @@ class Dialogue:
     def pause(self) -> None:
         """Write nothing more: the screen is full."""
         self._full = True
+        if self._task is not None and self._task.waits_for_screen:
+            self._task.hold()
 
     def resume(self) -> None:
         """Go on."""
         self._full = False
+        if self._task is not None:
+            self._task.go_on()
         self._show()
         self._take_next()
 

@@ -100,6 +100,7 @@ class TaskManager(TaskKeeper):
         kind, call, words, is_builtin = command
         task = self.add(kind, call, words, remembered=not is_builtin, owner=owner)
         if is_builtin:
+            task.waits_for_screen = True
             task.stops_on_line = follows(call)
         if live is not None and not task.done:
             live.hold()

@@ -121,6 +121,7 @@ class Task(PlacNames, Pace):
         owner: The user or the address that has submitted it, or "".
         foreground: Whether its user waits for its end.
         stops_on_line: Whether an empty line that is typed meanwhile ends it.
+        waits_for_screen: Whether it is held while its user's screen is full.
         status: Its state, one of `STATES`.
         done: Whether it has ended.
         clock: The clock of its times, in seconds.
@@ -136,6 +137,7 @@ class Task(PlacNames, Pace):
 
     foreground = False
     stops_on_line = False
+    waits_for_screen = False
 
     def __init__(self, submission: Submission) -> None:
         self.no = submission.no
@@ -271,6 +273,12 @@ class Task(PlacNames, Pace):
             self._move(TOBEKILLED)
             self._interrupt()
         return True
+
+    def hold(self) -> None:
+        """Have it take no step until `go_on`, or until it is killed, if it takes turns."""
+
+    def go_on(self) -> None:
+        """Let it take steps again."""
 
     # -- for its keeper
 

@@ -86,6 +86,7 @@ class AsynTask(Task):
         self._error: BaseException | None = None  # to be thrown at the next step
         self._value: object = None  # else to be sent
         self._is_asleep = False
+        self._is_held = self._is_due = False  # due: it was to take a step while it was held
         self._give_up_waiting: Callable[[], None] | None = None
         self._is_interrupted = False
 
@@ -93,9 +94,23 @@ class AsynTask(Task):
         """Take part in the turns."""
         self._turns.add(self._take_turn)
 
+    def hold(self) -> None:
+        """Take no step until `go_on`, unless it is killed."""
+        self._is_held = True
+
+    def go_on(self) -> None:
+        """Take steps again."""
+        self._is_held = False
+        if self._is_due:
+            self._is_due = False
+            self._turns.add(self._take_turn)
+
     def _take_turn(self) -> bool:
         """Take one step; return whether there is another that need not wait."""
         if self.done:
+            return False
+        if self._is_held:
+            self._is_due = True
             return False
         if self._steps is None:
             self._start()
@@ -164,6 +179,7 @@ class AsynTask(Task):
         self._turns.add(self._take_turn)
 
     def _interrupt(self) -> None:
+        self.go_on()
         if self._give_up_waiting is not None:
             self._give_up_waiting()
             self._wake_up()
