@@ -9,6 +9,7 @@ from twisted.cred.error import UnauthorizedLogin
 
 import txremote
 from tests.net.many import Town
+from txremote.registry.dialled import MAX_PLACES
 
 
 def test_each_place_has_its_lines() -> None:
@@ -134,6 +135,19 @@ def test_a_server_that_is_listed_no_more_is_used_where_there_is_no_other() -> No
     town.sites["a"].lose(up=True)
     town.advance(30)
     assert town.connected == {"a": 0, "b": 1}
+    town.end()
+
+
+def test_a_registry_that_names_others_all_the_time_has_few_connections_opened() -> None:
+    """All that it names may answer, and those that it names no more are kept for a while."""
+    names = "".join(map(chr, range(1_000, 1_000 + 5 * MAX_PLACES)))
+    town = Town(names, "round-robin", listed="").begin()
+    for first in range(0, len(names), MAX_PLACES):
+        town.list(names[first : first + MAX_PLACES])
+        town.clock.advance(0)
+        town.settle()
+    assert sum(town.connected.values()) == 2 * MAX_PLACES
+    assert all(town.connected[name] for name in names[-MAX_PLACES:])
     town.end()
 
 

@@ -27,6 +27,7 @@ from txremote.net.line import Line, Manner
 from txremote.net.members import Member, Picker, Target
 from txremote.net.targets import Targets
 from txremote.peer.connection import Connection
+from txremote.registry.dialled import MAX_PLACES
 
 # of the states of lines, the one that tells most of how the client is doing comes first
 _STATES = ("connected", "connecting", "waiting", "refused", "stopped")
@@ -253,8 +254,11 @@ class LinePool:
             if target is not None:
                 member.target = target
             elif member.line.usable is None or member.target.name in surplus:
-                self._members.remove(member)
-                self._let_end(member.line)
+                self._drop(member)
+        # a registry that lies may name others all the time, and all of them may answer
+        unlisted = [member for member in self._members if not member.listed]
+        for member in unlisted[: max(0, len(unlisted) - MAX_PLACES * self._lines)]:
+            self._drop(member)
         for target in wanted.values():
             for member in self._complete(target):
                 member.line.start()
@@ -284,6 +288,8 @@ class LinePool:
         self._members += added
         return added
 
-    def _let_end(self, line: Line) -> None:
+    def _drop(self, member: Member) -> None:
+        line = member.line
+        self._members.remove(member)
         self._leaving.add(line)
         line.leave().addBoth(lambda _ended: self._leaving.discard(line))
