@@ -118,6 +118,7 @@ class World:
 
     def __init__(self, pick: str, lines: int, retry: float) -> None:
         self.pick, self.lines = pick, lines
+        self.greeting = "well"
         self.loop = Loop()
         self.sites = self.loop.sites
         self.registry = Listing(self.loop)
@@ -130,6 +131,7 @@ class World:
             sticky_key="a key",
             connections=lines,
             wait_timeout=12,
+            on_connect=self.greet,
             retry_policy=backoffPolicy(retry, 10, 2, lambda: 0.25),
         )
         self.client.startService()
@@ -210,6 +212,16 @@ class World:
         """Have the registry answer otherwise."""
         self.registry.manner = manner
 
+    def do_greet(self, how: str) -> None:
+        """Have the client's first steps on each connection end well, fail, or not end."""
+        self.greeting = how
+
+    def greet(self, _connection: Connection) -> Deferred[None] | None:
+        """Take them."""
+        if self.greeting == "wrongly":
+            raise ValueError("not now")
+        return Deferred() if self.greeting == "never" else None
+
     def do_client(self, what: str) -> None:
         """Start or stop the client."""
         if what == "start":
@@ -276,6 +288,7 @@ class World:
     def heal(self) -> None:
         """Have nothing be wrong any more, and wait for the rest."""
         self.registry.manner, self.registry.listed = "now", set(NAMES)
+        self.greeting = "well"
         self.client.startService()
         for name in NAMES:
             self.do_come(name)
@@ -340,6 +353,7 @@ STEPS = st.lists(
         st.tuples(st.just("close"), st.none()),
         st.tuples(st.just("list"), st.sets(SITES)),
         st.tuples(st.just("registry"), st.sampled_from(["now", "away", "silent", "late"])),
+        st.tuples(st.just("greet"), st.sampled_from(["well", "wrongly", "never"])),
         st.tuples(st.just("client"), st.sampled_from(["start", "stop"])),
     ),
     max_size=40,
