@@ -18,9 +18,16 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 
 import txremote.blocking
-from tests.blocking.script_threads import linked, run_script, scripted, wait_until
+from tests.blocking.script_threads import (
+    client,
+    linked,
+    run_script,
+    scripted,
+    serving,
+    wait_until,
+)
 from tests.net.servers import DEADLINE, endpoint_of, served
-from tests.peer.pairs import Outcome
+from tests.peer.pairs import Outcome, logged
 from tests.peer.test_outgoing import Feed, feed_pair, settle
 from txremote import AsyncResultTimeout, Service, Topic, connect, exposed, stream
 from txremote.refs.reading import stream_items_here
@@ -219,6 +226,46 @@ def test_scripts_alone_stream_to_each_other() -> None:
                 break
         wait_until(lambda: source.of.ends == ["finally"] * 2)
         assert source.of.given < 50_000
+
+
+@scripted
+def test_a_generator_that_is_left_while_it_calls_its_reader_is_closed_behind_that_item() -> None:
+    ends: list[str] = []
+    waits = threading.Event()
+    answer: Deferred[None] = Deferred()
+
+    class Teller(Service):
+        @exposed
+        def told(self, tell: Any) -> Any:
+            def items() -> Iterator[int]:
+                try:
+                    for number in range(10):
+                        tell(number)
+                        yield number
+                finally:
+                    ends.append("finally")
+
+            return stream(items(), chunk=1)
+
+    def tell(number: int) -> Deferred[None] | None:
+        if number != 1:
+            return None
+        waits.set()
+        return answer
+
+    with logged() as log, serving(Teller) as server, client(server) as conn:
+        thread = txremote.blocking.BgServingThread(conn)
+        for number in conn.root.told(tell):
+            assert number == 0
+            assert waits.wait(DEADLINE)
+            break
+        wait_until(lambda: not conn.protocol.streams.incoming)
+        conn.ping()
+        assert ends == []
+        conn.protocol.executor.submit(lambda: answer.callback(None))
+        wait_until(lambda: ends == ["finally"])
+        thread.stop()
+    assert "did not close well" not in log.text()
 
 
 @scripted

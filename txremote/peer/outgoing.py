@@ -23,6 +23,7 @@ from collections.abc import Callable, Generator
 from contextvars import Context
 from functools import partial
 from itertools import islice
+from threading import Lock
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
@@ -166,6 +167,8 @@ class Outgoing:
         self._waiting: Deferred[None] | None = None
         self._running: Deferred[object] | None = None
         self._late = ""
+        self._turn = Lock()  # of a plain iterator: its item may call the reader, which leaves it
+        self._unwanted: Callable[[], object] | None = None  # closes one that the reader has left
         self._waits = False  # whether an item of an asynchronous source has to be waited for
         self._call = CurrentCall(connection)  # of its steps: nothing limits all of them together
 
@@ -359,7 +362,26 @@ class Outgoing:
         return executor.step(self._connection, function)
 
     def _take(self, source: Any) -> Taken:
-        """Take what a plain iterator gives. Where the service's code runs."""
+        """Take what a plain iterator gives, unless it is being closed. Where its code runs."""
+        if not self._turn.acquire(blocking=False):
+            return Taken([], True)
+        try:
+            return self._taken(source)
+        finally:
+            self._turn.release()
+            self._close_if_unwanted()
+
+    def _close_if_unwanted(self) -> None:
+        """Close a plain iterator in its turn: one that is at work is closed behind its item."""
+        while self._unwanted is not None and self._turn.acquire(blocking=False):
+            try:
+                close, self._unwanted = self._unwanted, None
+                if close is not None:
+                    _closed(close)
+            finally:
+                self._turn.release()
+
+    def _taken(self, source: Any) -> Taken:
         items: list[Any] = []
         token = current.set(self._call)
         most = min(self._most, self._items, self._fit)
@@ -506,7 +528,11 @@ class Outgoing:
             return
         close = getattr(source, "close", None)
         if callable(close):
-            closing = self._step(partial(_closed, close))
+            if self._source.blocks:  # its thread may wait for long, and is to be woken
+                closing = self._step(partial(_closed, close))
+            else:
+                self._unwanted = close
+                closing = self._step(self._close_if_unwanted)
             if isinstance(closing, Deferred):
                 closing.addErrback(lambda _failure: None)
 
