@@ -44,11 +44,11 @@ class StillClock(Clock):
         with self._sleeping:
             self._until.remove(until)
 
-    def asleep(self, until: float) -> None:
-        """Wait until a thread sleeps until that time."""
+    def asleep(self, until: float, threads: int = 1) -> None:
+        """Wait until a thread sleeps until that time, or some do."""
         with self._sleeping:
             assert self._sleeping.wait_for(
-                lambda: any(abs(each - until) < 1e-6 for each in self._until), DEADLINE
+                lambda: sum(abs(each - until) < 1e-6 for each in self._until) >= threads, DEADLINE
             ), f"{self._until}\n{stacks()}"
 
     def advance(self, seconds: float) -> None:

@@ -102,6 +102,7 @@ def test_a_call_that_finds_no_connection_in_time_was_not_sent() -> None:
             Script(lambda: client.root.pi),
             Script(lambda: rpyc.async_(add)(1, 2).value),
         ]
+        clock.asleep(2.5, len(late))
         for time in (1, 2):
             clock.asleep(time)
             clock.advance(1)
@@ -203,7 +204,7 @@ def test_closing_fails_what_waits_and_what_is_in_flight() -> None:
             old.ping()
         clock.asleep(1)
         late = [Script(add, 1, 2), Script(rpyc.async_(add)(1, 2).wait)]
-        clock.asleep(30)
+        clock.asleep(30, len(late))
         with client:
             pass
         with pytest.raises(DeadReferenceError, match=r"not sent: the client .* closed$"):

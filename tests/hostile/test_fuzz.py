@@ -21,6 +21,7 @@ from txremote.wire.consts import (
     HANDLE_BUFFITER,
     HANDLE_CALL,
     HANDLE_CALLATTR,
+    HANDLE_CLOSE,
     HANDLE_CREDIT,
     HANDLE_EVENTS,
     HANDLE_FETCH,
@@ -62,24 +63,37 @@ def answered(port: int, session: Session, asks: set[int]) -> Iterator[tuple[int,
     """
     Send a session at once, and return the messages that come: kind, handler or 0, payload.
 
-    It hangs up when it has been asked for all that it is asked for in any case: the server may
+    It says good-bye when it has been asked for all that it is asked for in any case: the server may
     need some turns of its loop for that, and drops what is under way as soon as the client goes.
     """
     missing = set(asks)
     reader = FrameReader()
     with socket.create_connection(("127.0.0.1", port), DEADLINE) as sock:
-        sock.sendall(b"".join(session))
+        sock.sendall(b"".join(frame for frame in session if not is_leave(frame)))
         while data := sock.recv(1 << 16):
             for payload in reader.feed(data):
                 assert isinstance(payload, bytes)
-                budget = Budget(DEFAULT_LIMITS, 0)
-                kind, _number, pos, _sender = open_envelope(payload, sniff(payload), budget)
-                handler = open_request(payload, pos, budget)[0] if kind == MSG_REQUEST else 0
+                kind, handler = kind_and_handler(payload)
                 yield kind, handler, payload
                 if handler in missing:
                     missing.discard(handler)
                     if not missing:
+                        sock.sendall(b"".join(filter(is_leave, session)))
                         sock.shutdown(socket.SHUT_WR)
+
+
+def kind_and_handler(payload: bytes) -> tuple[int, int]:
+    """Return what a message is, and what a request asks for."""
+    budget = Budget(DEFAULT_LIMITS, 0)
+    kind, _number, pos, _sender = open_envelope(payload, sniff(payload), budget)
+    return kind, open_request(payload, pos, budget)[0] if kind == MSG_REQUEST else 0
+
+
+def is_leave(frame: bytes) -> bool:
+    """Tell whether a message says good-bye."""
+    [payload] = FrameReader().feed(frame)
+    assert isinstance(payload, bytes)
+    return kind_and_handler(payload) == (MSG_REQUEST, HANDLE_CLOSE)
 
 
 @pytest.mark.parametrize("client", SESSIONS)
