@@ -23,7 +23,6 @@ from collections.abc import Callable, Generator
 from contextvars import Context
 from functools import partial
 from itertools import islice
-from threading import Lock
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
@@ -45,6 +44,7 @@ from txremote.refs.outcome import Outcome, can_be_failure
 from txremote.refs.reading import Items
 from txremote.refs.reference import RemoteReference
 from txremote.streams.chunks import FileChunks
+from txremote.streams.closing import CloseInTurn
 from txremote.streams.source import Stream
 from txremote.wire.columns import packed
 from txremote.wire.consts import HANDLE_ITEMS
@@ -167,8 +167,7 @@ class Outgoing:
         self._waiting: Deferred[None] | None = None
         self._running: Deferred[object] | None = None
         self._late = ""
-        self._turn = Lock()  # of a plain iterator: its item may call the reader, which leaves it
-        self._unwanted: Callable[[], object] | None = None  # closes one that the reader has left
+        self._turn = CloseInTurn()  # of a plain iterator
         self._waits = False  # whether an item of an asynchronous source has to be waited for
         self._call = CurrentCall(connection)  # of its steps: nothing limits all of them together
 
@@ -363,23 +362,7 @@ class Outgoing:
 
     def _take(self, source: Any) -> Taken:
         """Take what a plain iterator gives, unless it is being closed. Where its code runs."""
-        if not self._turn.acquire(blocking=False):
-            return Taken([], True)
-        try:
-            return self._taken(source)
-        finally:
-            self._turn.release()
-            self._close_if_unwanted()
-
-    def _close_if_unwanted(self) -> None:
-        """Close a plain iterator in its turn: one that is at work is closed behind its item."""
-        while self._unwanted is not None and self._turn.acquire(blocking=False):
-            try:
-                close, self._unwanted = self._unwanted, None
-                if close is not None:
-                    _closed(close)
-            finally:
-                self._turn.release()
+        return self._turn.step(partial(self._taken, source)) or Taken([], True)
 
     def _taken(self, source: Any) -> Taken:
         items: list[Any] = []
@@ -528,11 +511,10 @@ class Outgoing:
             return
         close = getattr(source, "close", None)
         if callable(close):
-            if self._source.blocks:  # its thread may wait for long, and is to be woken
-                closing = self._step(partial(_closed, close))
-            else:
-                self._unwanted = close
-                closing = self._step(self._close_if_unwanted)
+            closed = partial(_closed, close)
+            if not self._source.blocks:  # else its thread may wait for long, and is to be woken
+                closed = partial(self._turn.close, closed)
+            closing = self._step(closed)
             if isinstance(closing, Deferred):
                 closing.addErrback(lambda _failure: None)
 
