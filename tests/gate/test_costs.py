@@ -149,6 +149,7 @@ def test_ordinary_operators_do_what_they_do() -> None:
     assert ask({1}, "__or__", {2}) == {1, 2}
 
 
+@pytest.mark.usefixtures("no_time_passes")
 @pytest.mark.parametrize(
     ("obj", "name", "args"),
     [
@@ -470,6 +471,7 @@ def test_bytes_are_decoded_by_codecs_whose_time_is_known() -> None:
         ask(bytearray(b"a"), "decode", "no such codec")
 
 
+@pytest.mark.usefixtures("no_time_passes")
 def test_named_arguments_are_looked_at_as_well() -> None:
     """Methods that are written in Python take any of theirs by name."""
     text, third = bytearray(b"\t" * 2_000), Fraction(1, 3)

@@ -37,6 +37,7 @@ def ask(obj: Any, name: str, *args: Any) -> Any:
     return measured(obj, name, getattr(obj, name))(*args)
 
 
+@pytest.mark.usefixtures("no_time_passes")
 def test_an_iterator_is_drawn_from_no_further_than_may_be_taken() -> None:
     assert drawn(range(1000)) == tuple(range(1000))
     source = itertools.count()
@@ -53,6 +54,7 @@ def test_items_that_say_how_many_they_are_are_taken_as_they_are() -> None:
         taken([], "extend", range(MOST_MADE + 1))
 
 
+@pytest.mark.usefixtures("no_time_passes")
 @pytest.mark.parametrize("name", ["__iadd__", "__isub__", "__ior__", "__iand__"])
 def test_a_counter_takes_in_no_endless_items(name: str) -> None:
     """It asks another for them by this name, of whichever class that is."""
