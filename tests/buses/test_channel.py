@@ -364,4 +364,6 @@ def test_nothing_is_twice_or_out_of_order_and_nothing_is_missing(
         if index < 3:
             expected = sorted(p for n, each in enumerate(published) for p in each if n != index)
             assert sorted(heard.payloads) == expected
-        assert heard.last == processes[0][1].last
+        # one that joins a bus which has just forgotten all has last events only as they come again
+        if index < 3 or index == len(processes) - 1:
+            assert heard.last == processes[0][1].last
