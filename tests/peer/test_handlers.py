@@ -438,6 +438,8 @@ def test_a_context_is_left_with_nothing_or_an_exception_of_that_class(peer: Aske
     peer.ask(HANDLE_CTXEXIT, it, Remote(("my.module.Custom", 7, 0)))
     peer.ask(HANDLE_CTXEXIT, it, Remote(("builtins.SystemExit", 8, 0)))
     peer.ask(HANDLE_CTXEXIT, it, Remote(("builtins.len", 9, 0)))
+    peer.ask(HANDLE_CTXEXIT, it, Remote(("builtins.ExceptionGroup", 10, 0)))
+    assert len(manager.left) == 9
     assert manager.left[:3] == [(None, None, None)] * 3
     names = [kind.__name__ for kind, _error, _traceback in manager.left[3:]]
     assert names[:3] == ["ValueError", "UnicodeDecodeError", "my.module.Custom"]

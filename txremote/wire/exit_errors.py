@@ -10,6 +10,7 @@ context is left in any case.
 from __future__ import annotations
 
 import builtins
+from contextlib import suppress
 from typing import Any, Final
 
 from txremote.errors import RemoteProtocolError
@@ -71,11 +72,13 @@ def exit_error(
 
 
 def builtin_error(name: str, args: tuple[Any, ...] = ()) -> BaseException | None:
-    """Return an exception of the builtin class of a name, if there is one."""
+    """Return an exception of the builtin class of a name, if there is one that can be made."""
     found = getattr(builtins, name, None)
     if not (isinstance(found, type) and issubclass(found, BaseException)):
         return None
     try:
         return found(*args)
     except Exception:  # a class that wants others, UnicodeDecodeError say
-        return found.__new__(found)
+        with suppress(Exception):  # and groups are made of what is in them
+            return found.__new__(found)
+    return None
