@@ -15,6 +15,25 @@ def linked():
     return Linked()
 
 
+def heard_slowly(linked):
+    """
+    Begin a task, and hear of it by a callback that answers late. Return what was heard, the
+    callback's Deferreds, and the task at the server.
+    """
+    answers = []
+    heard = News()
+
+    def on_news(*news):
+        heard(*news)
+        answers.append(Deferred())
+        return answers[-1]
+
+    task = linked.get(linked.root.submit("gate"))
+    linked.get(task.subscribe(on_news))
+    linked.turn()
+    return heard, answers, linked.manager.find(1)
+
+
 class TestSubscription:
     def test_hears_all_from_the_beginning_to_the_end(self, linked):
         """
@@ -61,18 +80,7 @@ class TestSubscription:
         how much of it is lost.
         """
         linked = Linked(max_lines=10)
-        answers = []
-        heard = News()
-
-        def on_news(*news):
-            heard(*news)
-            answers.append(Deferred())
-            return answers[-1]
-
-        task = linked.get(linked.root.submit("gate"))
-        linked.get(task.subscribe(on_news))
-        linked.turn()
-        server = linked.manager.find(1)
+        heard, answers, server = heard_slowly(linked)
         server._put_out([f"line {n}" for n in range(100)])
         linked.turn()
         assert len(heard) == 1
@@ -95,18 +103,7 @@ class TestSubscription:
 
     def test_a_killed_task_with_much_output_runs_no_more(self, linked):
         """It was told that the task is to be killed, and is not told that it runs again."""
-        answers = []
-        heard = News()
-
-        def on_news(*news):
-            heard(*news)
-            answers.append(Deferred())
-            return answers[-1]
-
-        task = linked.get(linked.root.submit("gate"))
-        linked.get(task.subscribe(on_news))
-        linked.turn()
-        server = linked.manager.find(1)
+        heard, answers, server = heard_slowly(linked)
         server._move("TOBEKILLED")
         answers[-1].callback(None)
         linked.turn()

@@ -173,19 +173,21 @@ class Channel:
             self._listener.state(True, "")
         self._bus.has_news(self)
         self.has_read(False)
+        self._send()
 
     def has_read(self, everything: bool) -> None:
         """
-        Note how far the bus was read: what is not among it has not arrived, and is sent now.
+        Note how far the bus was read: what was in doubt and is not among it has not arrived, and is
+        sent now.
 
         Args:
             everything: Whether there was nothing more to be read.
         """
-        if not self.ready:
+        if not (self.ready and self._outgoing.in_doubt):
             return
         if everything or (self.incoming.position or START) >= self._newest:
             self._outgoing.in_doubt = False
-        self._send()
+            self._send()
 
     def _send(self) -> None:
         store = self._store

@@ -168,18 +168,17 @@ class BusSide:
         """Take an event of another process."""
         if key in self._on_the_way:
             self.overtaken(key, payload, origin, number)
-            return
-        event = self._decoded(key, payload, origin, number)
-        if event is not None:
-            self.received_count += 1
-            self._topic.came(event)
+        else:
+            self._give(self._topic.came, self._decoded(key, payload, origin, number))
 
     def overtaken(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
         """Take one that is older than the last one of its key here."""
-        event = self._decoded(key, payload, origin, number)
+        self._give(self._topic.came_overtaken, self._decoded(key, payload, origin, number))
+
+    def _give(self, take: Callable[[Event], None], event: Event | None) -> None:
         if event is not None:
             self.received_count += 1
-            self._topic.came_overtaken(event)
+            take(event)
 
     def retained(self, key: str | None, payload: bytes, origin: str, number: int) -> None:
         """Take the last event of a key."""

@@ -25,7 +25,7 @@ from txremote.topics.bus import BusSide, bus_of
 from txremote.topics.encoding import MAX_EVENT
 from txremote.topics.event import Event, Form, new_event
 from txremote.topics.filters import checked_keys, checked_name, checked_prefix
-from txremote.topics.groups import Group, Offer
+from txremote.topics.groups import Group
 from txremote.topics.places import answering, place_here, place_of
 from txremote.topics.ports import Join
 from txremote.topics.retained import MOST_RETAINED, Retained
@@ -190,13 +190,13 @@ class Topic:
             if self._retained is not None:
                 self._retained.keep(event)
             # those who subscribe from here on have it as the last one, or do not want it
-            return self._handing(event, Subscriber.offer)
+            return self._have(lambda group: group.hand_out(event, Subscriber.offer))
 
     def came_overtaken(self, event: Event) -> None:
         """Give an event of another process to the subscribers, who have a newer one of its key."""
         with self._lock:
             self._published += 1
-            groups = self._handing(event, Subscriber.offer_overtaken)
+            groups = self._have(lambda group: group.hand_out(event, Subscriber.offer_overtaken))
         _run_all(groups)
 
     def came_before(self, event: Event) -> None:
@@ -204,37 +204,30 @@ class Topic:
         with self._lock:
             if self._retained is None or not self._retained.keep_older(event):
                 return
-            groups = self._handing(event, Subscriber.offer_late)
+            groups = self._have(lambda group: group.hand_out(event, Subscriber.offer_late))
         _run_all(groups)
 
     def missed(self, count: int | None, why: str) -> None:
         """Tell all subscribers of events that did not come from other processes."""
         with self._lock:
             self._missed += 1 if count is None else count
-            groups = self._telling(lambda member: member.missed(count, why))
+            groups = self._have(lambda group: group.tell(lambda each: each.missed(count, why)))
         _run_all(groups)
 
     def close(self) -> None:
         """End all subscriptions, when what waits for each is taken, and leave the bus."""
         with self._lock:
             self._closed = True
-            groups = self._telling(Subscriber.finish)
+            groups = self._have(lambda group: group.tell(Subscriber.finish))
         _run_all(groups)
         if self._bus is not None:
             self._bus.close()
 
-    def _handing(self, event: Event, offer: Offer) -> list[Group]:
-        """Have an event offered to all that are here now; return the groups to be run for it."""
+    def _have(self, prepare: Callable[[Group], object]) -> list[Group]:
+        """Have each group note what it is to do; return the groups, to be run without the lock."""
         groups = list(self._groups.values())
         for group in groups:
-            group.hand_out(event, offer)
-        return groups
-
-    def _telling(self, function: Callable[[Subscriber], object]) -> list[Group]:
-        """Have a function called with all that are here now; return the groups to be run for it."""
-        groups = list(self._groups.values())
-        for group in groups:
-            group.tell(function)
+            prepare(group)
         return groups
 
     # -- subscribing
